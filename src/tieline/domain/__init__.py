@@ -1,0 +1,1 @@
+"""The rules of contract to cash, pure. Imports only the kit; no clock, network, logging or randomness."""

@@ -1,0 +1,121 @@
+"""What a flow may say. The engine compares these with what is, and closes the difference.
+
+Nothing here is a business word: `kind` names a canonical document, `role` a place in the firm's landscape.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from tieline.kit.canonical import Json
+
+Nature = Literal["state", "movement", "act", "notice"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One document in one system: `role` and `legal_entity` choose the system by configuration."""
+
+    kind: str
+    key: str
+    role: str
+    legal_entity: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desired:
+    """The document that a system ought to hold.
+
+    `lane`: the lane whose order governs the replica when it is not the flow's own (a client shared by contracts).
+    `basis`: version of the record it derives from; an older basis never replaces a newer one.
+    `after`: targets whose planned revision must be settled first; their external references reach the connector.
+    `gate`: name of an approval that must cover a *change* of this replica (a plan is proposed and waits).
+    """
+
+    target: Target
+    doc: Json
+    nature: Nature = "state"
+    after: tuple[Target, ...] = ()
+    gate: str | None = None
+    lane: str | None = None
+    basis: int = 0
+    order_group: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Movement:
+    """A fact of quantity or money, minted once under `cause` and then a record of kind `kind` for ever."""
+
+    kind: str
+    key: str
+    cause: str
+    doc: Json
+    amount: str | None = None
+    currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """An order with a frozen document. Sent only when an approval for `subject` covers exactly this document's digest."""
+
+    target: Target
+    doc: Json
+    subject: str
+    after: tuple[Target, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Told at most once per cause, not after `expires_at`, never on replay."""
+
+    target: Target
+    doc: Json
+    cause: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Why something may not move. Freezes what exists; lifted when the flow no longer says it.
+
+    `sentence` is for a project manager; `way_out` names the field, the rule and the command or person that resolves it.
+    """
+
+    code: str
+    subject: str
+    owner: str
+    sentence: str
+    way_out: str
+    evidence: Json = None
+    amount: str | None = None
+    currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """The only retraction. `cancel` withdraws what never took effect, `close` ends it, `leave` forgets it in place."""
+
+    target: Target
+    how: Literal["close", "cancel", "leave"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WakeAt:
+    """Run the lane again at this instant although nothing happened."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """A business event that the flow establishes, journaled once per cause. `type` is in the catalogue."""
+
+    type: str
+    subject: str
+    cause: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+Decision = Desired | Movement | Act | Notice | Hold | Ended | WakeAt | Fact

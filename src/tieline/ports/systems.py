@@ -1,0 +1,154 @@
+"""What the engine needs from a foreign system. `tieline.sdk` turns a connector into this."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Literal, Protocol
+
+from tieline.kit.canonical import Json
+
+
+class OperationClass(StrEnum):
+    """What a repeat of the call does at the vendor; decides everything after an unknown outcome (D4)."""
+
+    K_ONCE = "K-once"  # the vendor remembers our key: repeat the same bytes
+    K_PUT = "K-put"  # upsert by our key: repeat the same revision; the next one waits for the fence
+    Q = "Q"  # no key, but our marker can be searched: fence, wait, look, decide
+    N = "N"  # neither: a person decides
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalRef:
+    """Where a document lives in a system. `version` is the vendor's own, for recognising echoes."""
+
+    id: str
+    version: str | None = None
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """One planned revision on its way out. `key` is stable per effect; `marker` per document, for searching."""
+
+    kind: str
+    document_key: str
+    doc: Json
+    revision: int
+    key: str
+    marker: str
+    ref: ExternalRef | None = None
+    links: Mapping[str, ExternalRef] = field(default_factory=dict)  # "kind/key" -> where it lives in this system
+    legal_entity: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    kind: str
+    verb: Literal["put", "end"]
+    op_class: OperationClass
+    consistency_window: timedelta = timedelta(0)  # how long a search may not see a finished write
+    max_life: timedelta = timedelta(seconds=30)  # after this the vendor no longer executes a call we gave up on
+    observable: bool = True  # can be read back
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """What a system was seen to hold, in canonical fields; only fields that the system carries."""
+
+    doc: Json
+    ref: ExternalRef
+
+
+class System(Protocol):
+    """One connected system of one tenant.
+
+    All calls may raise the tree of `tieline.kit.errors`: Transient (certainly no effect), Unknown, Rejected, Conflict,
+    Blocked, CredentialInvalid. Anything else is treated as a Defect with an unknown outcome.
+    """
+
+    name: str
+    connector: str
+    mapping_version: str
+    concurrency: int
+
+    def operation(self, kind: str, verb: str) -> Operation | None: ...
+
+    async def put(self, envelope: Envelope) -> ExternalRef: ...
+
+    async def end(self, envelope: Envelope, how: str) -> ExternalRef: ...
+
+    async def look(self, envelope: Envelope) -> ExternalRef | None:
+        """Search by marker on the primary read path; None is certain absence as of now."""
+        ...
+
+    async def read(self, envelopes: Sequence[Envelope]) -> Sequence[Observed | None]:
+        """Read back many documents of one kind, in order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """One thing a webhook says. `dedup` is the sender's own id of the fact; `source_id` what to fetch or whose it is."""
+
+    topic: str
+    source_id: str
+    dedup: str
+    occurred_at: datetime | None = None
+    body: Json = None  # complete document, when the event is not thin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A canonical record version that an input carries. `source_version` orders versions of one record in its source."""
+
+    kind: str
+    id: str
+    lane: str
+    source_version: str
+    doc: Json
+    fact: str | None = None  # event type in the catalogue
+    legal_entity: str | None = None
+    valid_from: str | None = None
+    fields: tuple[str, ...] | None = None  # None: the whole document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceItem:
+    """One source record version read by polling or fetching."""
+
+    topic: str
+    source_id: str
+    source_version: str
+    body: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    items: tuple[SourceItem, ...]
+    cursor: str
+
+
+class Source(Protocol):
+    """A system that tells us things. All methods may raise the error tree; `changes` raises Rejected or Blocked."""
+
+    name: str
+    topics: tuple[str, ...]
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Sequence[Notification]:
+        """Check signature, window and shape over the raw bytes. Raises NotAllowed or Rejected. No I/O."""
+        ...
+
+    async def fetch(self, topic: str, source_ids: Sequence[str]) -> Sequence[SourceItem | None]:
+        """The present state of thin notifications, in order; None: gone."""
+        ...
+
+    def pages(self, topic: str, cursor: str | None) -> AsyncIterator[Page]:
+        """Oldest change first, `cursor` inclusive and overlapping."""
+        ...
+
+    def changes(self, item: SourceItem) -> Sequence[Change]:
+        """Pure mapping into canonical records; an unknown vendor value raises Blocked, never a guess."""
+        ...

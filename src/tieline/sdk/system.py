@@ -1,0 +1,53 @@
+"""Turns a connector into what the engine uses: `ports.systems.System`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, cast
+
+from tieline.kit.errors import Defect
+from tieline.ports.systems import Envelope, ExternalRef, Observed, Operation
+from tieline.sdk.capabilities import Capability
+from tieline.sdk.connector import Connector
+
+
+class ConnectedSystem:
+    """One connector under its configured name. Knows only which method serves which kind."""
+
+    def __init__(self, name: str, connector: Connector) -> None:
+        self.name = name
+        self.connector = connector.manifest.name
+        self.mapping_version = connector.manifest.mapping_version
+        self.concurrency = connector.manifest.concurrency
+        self.source = connector
+        self._operations = connector.manifest.operations
+        self._verb_names = {c.kind: c.verb_name for c in _capabilities(type(connector))}
+
+    def operation(self, kind: str, verb: str) -> Operation | None:
+        return self._operations.get((kind, verb))
+
+    async def put(self, envelope: Envelope) -> ExternalRef:
+        return cast(ExternalRef, await self._method("put", envelope.kind)(envelope))
+
+    async def end(self, envelope: Envelope, how: str) -> ExternalRef:
+        verb = "withdraw" if how == "cancel" else "close"
+        return cast(ExternalRef, await self._method(verb, envelope.kind)(envelope))
+
+    async def look(self, envelope: Envelope) -> ExternalRef | None:
+        return cast("ExternalRef | None", await self._method("find", envelope.kind)(envelope))
+
+    async def read(self, envelopes: Sequence[Envelope]) -> Sequence[Observed | None]:
+        if not envelopes:
+            return []
+        return cast("Sequence[Observed | None]", await self._method("read", envelopes[0].kind)(envelopes))
+
+    def _method(self, verb: str, kind: str) -> Callable[..., Awaitable[Any]]:
+        name = f"{verb}_{self._verb_names.get(kind, kind)}"
+        method = getattr(self.source, name, None)
+        if method is None:
+            raise Defect(f"{self.connector} has no {name}: the flow asks for what the manifest does not offer")
+        return cast(Callable[..., Awaitable[Any]], method)
+
+
+def _capabilities(connector: type[Connector]) -> list[type[Capability]]:
+    return [c for c in connector.__mro__ if issubclass(c, Capability) and "kind" in vars(c)]

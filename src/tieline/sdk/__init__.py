@@ -15,6 +15,16 @@ from tieline.domain.documents import (
     TimeCharge,
     WorkElement,
 )
+from tieline.domain.records import (
+    Amendment,
+    ClientRecord,
+    Contract,
+    ContractApproval,
+    ContractLine,
+    InvoiceRequest,
+    RateChange,
+    TimeEntry,
+)
 from tieline.kit.canonical import Json, plain, restore
 from tieline.kit.dates import instant
 from tieline.kit.errors import (

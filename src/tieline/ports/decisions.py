@@ -58,12 +58,17 @@ class Movement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """An order with a frozen document. Sent only when an approval for `subject` covers exactly this document's digest."""
+    """An order with a frozen document. Sent only when an approval for `subject` covers exactly this document's digest.
+
+    `covers`: the digest (hex) that the approval must carry when a person approved another document than the order
+    itself, as an invoice is approved and its posting is ordered; None means the digest of `doc`.
+    """
 
     target: Target
     doc: Json
     subject: str
     after: tuple[Target, ...] = ()
+    covers: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

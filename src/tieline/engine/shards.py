@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
-COUNT = 256
+SHARDS = 256
 
 
 def shard_of(text: str) -> int:
     """Independent of Python's hash seed, so that edge and workers agree."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=2).digest()) % COUNT
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=2).digest()) % SHARDS

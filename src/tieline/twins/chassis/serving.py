@@ -1,0 +1,58 @@
+"""Runs one twin on loopback until it is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from typing import cast
+
+import msgspec
+import uvicorn
+import uvloop
+from uvicorn._types import ASGIApplication
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from tieline.twins.chassis.twin import Twin
+
+
+class _Protocol(HttpToolsProtocol):
+    """Hands the socket to the application, so that a reset is a reset."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["twin.transport"] = self.transport  # type: ignore[typeddict-unknown-key]
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, twin: Twin, ready: dict[str, str]) -> None:
+        super().__init__(config)
+        self._twin = twin
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        await self._twin.start()
+        sys.stdout.write(msgspec.json.encode(self._ready).decode() + "\n")
+        sys.stdout.flush()
+
+
+def serve(twin: Twin, port: int) -> None:
+    """Blocks until SIGTERM or SIGINT. Prints one JSON line when the twin answers."""
+    listener = socket.create_server(("127.0.0.1", port), backlog=2048)
+    ready = {
+        "url": f"http://127.0.0.1:{listener.getsockname()[1]}",
+        "name": twin.name,
+        "control_token": twin.control_token,
+    }
+    config = uvicorn.Config(
+        cast(ASGIApplication, twin),
+        http=_Protocol,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=1,
+        server_header=False,
+    )
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_Server(config, twin, ready).serve(sockets=[listener]))

@@ -1,0 +1,43 @@
+"""Assembles the commands. Importing this costs little: `tieline --help` is what people type first."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from tieline.entrypoints.cli.commands import evidence, hub, plans, reading, rehearse, settings
+
+SUMMARY = "Keeps a firm's systems in step with what was signed, from signature to posted invoice."
+
+app = typer.Typer(
+    name="tieline",
+    help=SUMMARY,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for family in (hub, rehearse, plans, reading, evidence, settings):
+    family.add_to(app)
+
+
+def main() -> None:
+    """Runs the command; a reader that has gone away (a closed pipe) is not an error."""
+    try:
+        app()
+    except BrokenPipeError:
+        leave_quietly()
+    finally:
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            leave_quietly()
+
+
+def leave_quietly() -> None:
+    """Nobody reads any more: point stdout elsewhere, so that the interpreter's last flush cannot fail, and end with 0."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os._exit(0)

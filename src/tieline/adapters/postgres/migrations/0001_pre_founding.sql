@@ -105,7 +105,7 @@ create table replicas (
   observed jsonb, observed_at timestamptz, external jsonb, ended text, after text[] not null default '{}',
   order_group text not null default '', basis bigint not null default 0, subject text, covers bytea, expires_at timestamptz,
   config_version text not null, planned_by text, correlation_id uuid, causation_id uuid,
-  attempts int not null default 0, problem jsonb, next_actor text not null, latest_at timestamptz,
+  attempts int not null default 0, problem jsonb, fence_until timestamptz, next_actor text not null, latest_at timestamptz,
   updated_at timestamptz not null default now(),
   primary key (tenant_id, replica_id));
 create index on replicas (tenant_id, lane);
@@ -117,7 +117,7 @@ create table waits (
 create index on waits (tenant_id, replica_id);
 
 create table due (
-  tenant_id text not null, replica_id text not null, shard smallint not null, step text not null
+  tenant_id text not null, replica_id text not null, system text not null, shard smallint not null, step text not null
     check (step in ('push','look','observe')),
   due_at timestamptz not null default now(), priority smallint not null default 5,
   primary key (tenant_id, replica_id)) with (autovacuum_vacuum_scale_factor = 0.01, fillfactor = 80);
@@ -139,6 +139,7 @@ create table effects (
   primary key (tenant_id, intended_at, effect_key)) partition by range (intended_at);
 create index on effects (tenant_id, replica_id);
 create index on effects (tenant_id, correlation_id);
+create index on effects (tenant_id, effect_key);
 
 create table approvals (
   tenant_id text not null, approval_id uuid not null, lane text not null, subject text not null, digest bytea not null,

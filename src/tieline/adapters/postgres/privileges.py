@@ -1,0 +1,68 @@
+"""Who may do what, as one table. Everything not written here is refused; `tests/security` tries every cell (X9).
+
+Letters: S select, I insert, U update, D delete. Partitions are reached through their parents only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tieline.adapters.postgres.roles import API, EDGE, SCHEDULER, WORKER
+
+VERBS = {"S": "select", "I": "insert", "U": "update", "D": "delete"}
+
+# Tables without tenant_id: who works on which shard, and rules of housekeeping. No tenant's words.
+INFRASTRUCTURE = ("workers", "shards", "retention", "schema_security", "alembic_version")
+
+MATRIX: Mapping[str, Mapping[str, str]] = {
+    "tenants": {EDGE: "S", WORKER: "S", API: "SIU", SCHEDULER: "S"},
+    "principals": {API: "SIU"},
+    "idempotency": {EDGE: "SIU", API: "SIUD", SCHEDULER: "SD"},
+    "input_keys": {EDGE: "SI", WORKER: "SI", API: "SI", SCHEDULER: "SI"},
+    "inputs": {EDGE: "SI", WORKER: "SIU", API: "SIU", SCHEDULER: "SI"},
+    "intake": {EDGE: "SI", WORKER: "SIUD", API: "SIU", SCHEDULER: "SI"},
+    "cursors": {WORKER: "SIU", API: "S", SCHEDULER: "SIU"},
+    "records": {WORKER: "SIU", API: "S", SCHEDULER: "S"},
+    "record_history": {WORKER: "SI", API: "S", SCHEDULER: "S"},
+    "movements": {WORKER: "SI", API: "S", SCHEDULER: "S"},
+    "events": {WORKER: "SI", API: "SI", SCHEDULER: "SI"},
+    "fact_keys": {WORKER: "SI", API: "SI", SCHEDULER: "SI"},
+    "lanes": {WORKER: "SIU", API: "SIU", SCHEDULER: "SU"},
+    "lane_dirty": {WORKER: "SID", API: "SI", SCHEDULER: "SI"},
+    "dependencies": {WORKER: "SID", API: "S", SCHEDULER: "S"},
+    "replicas": {WORKER: "SIU", API: "SU", SCHEDULER: "SU"},
+    "waits": {WORKER: "SIUD", API: "S", SCHEDULER: "S"},
+    "due": {WORKER: "SIUD", API: "SIU", SCHEDULER: "SIU"},
+    "effect_keys": {WORKER: "SI", API: "S"},
+    "effects": {WORKER: "SIU", API: "S", SCHEDULER: "S"},
+    "approvals": {WORKER: "S", API: "SIU", SCHEDULER: "S"},
+    "plans": {WORKER: "SIU", API: "SIU", SCHEDULER: "S"},
+    "holds": {WORKER: "SIU", API: "SIU", SCHEDULER: "SIU"},
+    "workers": {WORKER: "SIUD", API: "S", SCHEDULER: "SIUD"},
+    "shards": {WORKER: "SU", API: "S", SCHEDULER: "S"},
+    "retention": {SCHEDULER: "S", API: "S"},
+}
+
+# What tieline_claims may read across tenants: keys and dates, nothing that a tenant wrote.
+CLAIMS_READS: Mapping[str, tuple[str, ...]] = {
+    "lane_dirty": ("tenant_id", "dirty_id", "lane", "shard"),
+    "lanes": ("tenant_id", "lane", "shard", "wake_at"),
+    "due": ("tenant_id", "replica_id", "system", "shard", "step", "due_at", "priority"),
+    "replicas": ("tenant_id", "replica_id", "shard"),
+    "intake": ("tenant_id", "input_id", "received_at", "shard", "due_at"),
+    "inputs": ("tenant_id", "received_at", "input_id", "system"),
+    "effects": ("tenant_id", "intended_at", "effect_key", "replica_id", "state", "settle_after"),
+    "principals": ("tenant_id", "principal_id", "name", "scopes", "key_hash", "expires_at", "revoked_at"),
+    "holds": ("tenant_id", "lifted_at"),
+}
+
+FUNCTIONS: Mapping[str, tuple[str, ...]] = {
+    "claim_dirty(smallint[], int)": (WORKER,),
+    "claim_wakes(smallint[], timestamptz, int)": (WORKER, SCHEDULER),
+    "claim_due(smallint[], int)": (WORKER,),
+    "claim_intake(smallint[], int)": (WORKER,),
+    "unsettled(smallint[])": (WORKER,),
+    "authenticate(bytea)": (EDGE, API),
+    "tenant_backlog()": (API, WORKER, SCHEDULER),
+    "ensure_partitions(timestamptz)": (SCHEDULER,),
+}

@@ -1,0 +1,72 @@
+"""What every test may use: one embedded PostgreSQL for the session, and a fresh migrated database per test."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tieline.adapters.postgres import launcher, migrate, roles
+
+_TEMPLATE = "tieline_template"
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """One database of the session's cluster. `conninfo(roles.WORKER)` and so on; `admin` sees everything."""
+
+    cluster: launcher.Embedded
+    name: str
+
+    def conninfo(self, role: str) -> str:
+        return self.cluster.conninfo(role, self.name)
+
+    @property
+    def admin(self) -> str:
+        return self.conninfo(roles.ADMIN)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[launcher.Embedded]:
+    home = Path(tempfile.mkdtemp(prefix="tieline-test-"))
+    os.chmod(home, 0o711)  # as root the server runs as a lesser user, which must be able to pass through
+    running = launcher.start(home)
+    try:
+        yield running
+    finally:
+        running.stop()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def template(cluster: launcher.Embedded) -> str:
+    with closing(psycopg.connect(cluster.conninfo(roles.ADMIN, "postgres"), autocommit=True)) as conn:
+        conn.execute(sql.SQL("create database {}").format(sql.Identifier(_TEMPLATE)))
+    migrate.migrate(cluster.conninfo(roles.ADMIN, _TEMPLATE))
+    return _TEMPLATE
+
+
+@pytest.fixture
+def database(cluster: launcher.Embedded, template: str) -> Iterator[Database]:
+    """A migrated, empty database, dropped afterwards together with whatever is still connected to it."""
+    name = f"test_{next(_numbers)}"
+    admin = cluster.conninfo(roles.ADMIN, "postgres")
+    with closing(psycopg.connect(admin, autocommit=True)) as conn:
+        conn.execute(
+            sql.SQL("create database {} template {} strategy file_copy").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+    yield Database(cluster=cluster, name=name)
+    with closing(psycopg.connect(admin, autocommit=True)) as conn:
+        conn.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))

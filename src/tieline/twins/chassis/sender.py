@@ -75,7 +75,6 @@ class Sender:
         self._running: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._behind: list[tuple[int, asyncio.Event]] = []
-        self._stopped: set[str] = set()
         self.on_outcome: Outcome = lambda hook, status: None
 
     def send(self, delivery: Delivery) -> None:
@@ -100,7 +99,7 @@ class Sender:
 
     def stop(self, hook: str) -> None:
         """The receiver is gone: its pending deliveries end."""
-        self._stopped.add(hook)
+        self._db.execute("UPDATE deliveries SET state = 'gone' WHERE hook = ? AND state = 'pending'", (hook,))
 
     def listed(self) -> list[dict[str, Json]]:
         """Every delivery with attempts and outcome, oldest first."""
@@ -145,9 +144,9 @@ class Sender:
 
     async def _attempt(self, seq: int) -> bool:
         """One try; True when nothing more is to be done."""
-        query = "SELECT hook, event_id, url, body, variant FROM deliveries WHERE seq = ?"
+        query = "SELECT hook, event_id, url, body, variant FROM deliveries WHERE seq = ? AND state = 'pending'"
         row = self._db.execute(query, (seq,)).fetchone()
-        if row is None or row[0] in self._stopped:
+        if row is None:
             return True
         hook, event_id, url, body, variant = row
         signed = self._twin.sign(event_id, body, variant)

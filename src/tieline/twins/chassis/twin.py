@@ -49,7 +49,7 @@ class Twin(ABC):
         self.sender = sender_of(self, self._db)
         self.setup()
         self.commit()
-        self._wire = Wire(self, Starlette(routes=list(self.routes()), exception_handlers={TielineError: self._explain}))
+        self._wire = self._wired()
         self._control = control_plane(self)
 
     @abstractmethod
@@ -106,14 +106,18 @@ class Twin(ABC):
         wipe(self._db)
         self.faults.disarm()
         self.store.reveal_all()
-        self._wire.end_outage()
         self.clock.offset_s = 0.0
         self.setup()
         self.commit()
+        self._wire = self._wired()
 
     def end_outage(self) -> None:
         """A running outage window (F15) is over at once."""
         self._wire.end_outage()
+
+    def _wired(self) -> Wire:
+        inner = Starlette(routes=list(self.routes()), exception_handlers={TielineError: self._explain})
+        return Wire(self, inner)
 
     async def _explain(self, request: Request, error: Exception) -> Response:
         self.rollback()

@@ -130,6 +130,7 @@ class Wire:
             await asyncio.sleep(fault.delay_ms / 1000)
         if fault.code == "F10":
             self._twin.expire_tokens()
+            self._twin.commit()  # the refusal that follows rolls back only itself
         scope["twin.fault"] = fault if fault.code == "F6" else None
         moment = self._twin.clock.time() - fault.lag_s
         with reading_as_of(moment) if fault.code == "F9" else nullcontext():

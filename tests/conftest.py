@@ -8,32 +8,17 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
 
+from database import Database
 from tieline.adapters.postgres import launcher, migrate, roles
 
 _TEMPLATE = "tieline_template"
 _numbers = itertools.count(1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Database:
-    """One database of the session's cluster. `conninfo(roles.WORKER)` and so on; `admin` sees everything."""
-
-    cluster: launcher.Embedded
-    name: str
-
-    def conninfo(self, role: str) -> str:
-        return self.cluster.conninfo(role, self.name)
-
-    @property
-    def admin(self) -> str:
-        return self.conninfo(roles.ADMIN)
 
 
 @pytest.fixture(scope="session")

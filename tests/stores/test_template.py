@@ -2,7 +2,7 @@
 
 import psycopg
 
-from tests.conftest import Database
+from database import Database
 from tieline.adapters.postgres import roles
 
 

@@ -8,7 +8,7 @@ from tieline.engine.rows import Cursor, Row
 
 
 async def conservation(cursor: Cursor) -> Row:
-    """`counts` per status, `unfinished` intake rows, `unexplained`: finished without being applied, reason or owner missing."""
+    """`counts` per status, `unfinished` intake rows, `unexplained`: no reason or owner."""
     await cursor.execute(_SQL)
     row = await cursor.fetchone()
     assert row is not None, "an aggregate answers one row"

@@ -42,7 +42,7 @@ async def _rows(cursor: Cursor, sql: LiteralString, lane: str) -> list[Row]:
     return list(await cursor.fetchall())
 
 
-_STANDING: LiteralString = (
+_STANDING: LiteralString = (  # built from constants of ours only
     "select "
     + COLUMNS
     + " from lanes l"

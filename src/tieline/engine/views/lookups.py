@@ -50,8 +50,8 @@ _RECORD: LiteralString = """select kind, record_id, lane, doc, version from reco
 where tenant_id = current_setting('tieline.tenant') and kind = %s and record_id = %s"""
 _DOCUMENTS: LiteralString = """select record_id, doc from records
 where tenant_id = current_setting('tieline.tenant') and kind = %s and record_id = any(%s)"""
-_REPLICA: LiteralString = """select replica_id, lane, system, kind, key, role, legal_entity, nature, doc, observed, observed_at,
-  external, status, revision, settled_revision, confirmed_revision, after
+_REPLICA: LiteralString = """select replica_id, lane, system, kind, key, role, legal_entity, nature, doc, observed,
+  observed_at, external, status, revision, settled_revision, confirmed_revision, after
 from replicas where tenant_id = current_setting('tieline.tenant') and replica_id = %s"""
 _MANY: LiteralString = """select replica_id, kind, key, external from replicas
 where tenant_id = current_setting('tieline.tenant') and replica_id = any(%s)"""

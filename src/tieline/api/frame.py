@@ -1,0 +1,68 @@
+"""Around every answer: the correlation id, the safety headers, and errors that never leak. Plain ASGI, since it is hot."""
+
+from __future__ import annotations
+
+import re
+from uuid import UUID
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tieline.api.limits import check_headers
+from tieline.api.problems import problem_of
+from tieline.kit.ids import uuid7
+
+_SAFETY = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+    "strict-transport-security": "max-age=31536000",
+    "x-content-type-options": "nosniff",
+}
+_TRACEPARENT = re.compile(rb"^[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
+
+
+class Frame:
+    """Wraps the edge. The correlation id is born here and may be replaced by the original's in `scope`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        scope["tieline.correlation"] = uuid7()
+        scope["tieline.traceparent"] = _traceparent(scope)
+        started = False
+
+        async def send_framed(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                _frame(message, scope["tieline.correlation"])
+            await send(message)
+
+        try:
+            if not scope["path"].startswith("/hooks/"):
+                check_headers(scope["headers"])
+            await self._app(scope, receive, send_framed)
+        except Exception as error:
+            if started:
+                raise
+            answer = problem_of(Request(scope), error)
+            await answer(scope, receive, send_framed)
+
+
+def _frame(message: Message, correlation: UUID) -> None:
+    headers = MutableHeaders(scope=message)
+    for name, value in _SAFETY.items():
+        headers.setdefault(name, value)
+    headers["tieline-correlation-id"] = str(correlation)
+
+
+def _traceparent(scope: Scope) -> str | None:
+    """A well-formed W3C traceparent, else None: a broken one is as good as none."""
+    values = [value for name, value in scope["headers"] if name.lower() == b"traceparent"]
+    return values[0].decode() if len(values) == 1 and _TRACEPARENT.match(values[0]) else None

@@ -1,0 +1,85 @@
+"""Is the process alive, can it do its work, which version is it. A foreign system's outage never makes us unready."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import psycopg
+import psycopg_pool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from tieline.api.batcher import Batcher
+from tieline.api.catalogue import CATALOGUE
+from tieline.api.services import Pool, Services
+from tieline.kit.errors import NotFound
+
+_PATIENCE_S = 2.0
+_SETTINGS = "select name, setting from pg_settings where name in ('fsync', 'synchronous_commit', 'full_page_writes')"
+Check = dict[str, Any]
+
+
+class Health:
+    def __init__(self, services: Services, batcher: Batcher) -> None:
+        self._services = services
+        self._batcher = batcher
+
+    async def alive(self, request: Request) -> Response:
+        return JSONResponse({"status": "alive"})
+
+    async def ready(self, request: Request) -> Response:
+        checks = {
+            "database": await _database(self._services.pool),
+            "intake": await _database(self._services.edge_pool),
+            "durability": await _durability(self._services.pool),
+            "queue": _queue(self._batcher),
+        }
+        fine = all(check["ok"] for check in checks.values())
+        document: dict[str, Any] = {"status": "ready" if fine else "not_ready"}
+        if "verbose" in request.query_params:
+            document["checks"] = checks
+        return JSONResponse(document, 200 if fine else 503, headers={} if fine else {"retry-after": "2"})
+
+    async def version(self, request: Request) -> Response:
+        return JSONResponse({"version": self._services.version, "commit": self._services.commit})
+
+    async def problem(self, request: Request) -> Response:
+        """What a problem's `type` leads to."""
+        found = CATALOGUE.get(request.path_params["code"])
+        if found is None:
+            raise NotFound("There is no such problem in the catalogue.")
+        return JSONResponse({name: getattr(found, name) for name in found.__slots__})
+
+
+async def _database(pool: Pool) -> Check:
+    try:
+        await _ask(pool, "select 1")
+    except (psycopg.Error, psycopg_pool.PoolTimeout, TimeoutError, OSError):
+        return _check(False, "answers", "does not answer", "start PostgreSQL or correct its address; nothing is lost")
+    return _check(True, "answers", "answers")
+
+
+async def _durability(pool: Pool) -> Check:
+    """What we acknowledge must survive a crash of PostgreSQL (L1)."""
+    try:
+        rows = await _ask(pool, _SETTINGS)
+    except (psycopg.Error, psycopg_pool.PoolTimeout, TimeoutError, OSError):
+        return _check(False, "fsync, synchronous_commit, full_page_writes on", "cannot be asked", "start PostgreSQL")
+    off = sorted(name for name, setting in rows if setting == "off")
+    seen = f"off: {', '.join(off)}" if off else "on"
+    return _check(not off, "fsync, synchronous_commit, full_page_writes on", seen, "switch them on in postgresql.conf")
+
+
+def _queue(batcher: Batcher) -> Check:
+    seen = f"{batcher.waiting} waiting"
+    return _check(not batcher.full, "room for requests", seen, "the database is too slow for what arrives")
+
+
+async def _ask(pool: Pool, sql: str) -> list[Any]:
+    async with asyncio.timeout(_PATIENCE_S), pool.connection(timeout=_PATIENCE_S) as connection:
+        return await (await connection.execute(sql.encode())).fetchall()
+
+
+def _check(ok: bool, expected: str, seen: str, way_out: str = "") -> Check:
+    return {"ok": ok, "expected": expected, "seen": seen, "way_out": "" if ok else way_out}

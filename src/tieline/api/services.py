@@ -1,0 +1,35 @@
+"""All that the edge and the API are given by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from tieline.ports.commands import Commands
+from tieline.ports.landscape import Landscape
+
+Pool = AsyncConnectionPool[AsyncConnection[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """`pool` is of the API's database role, `edge_pool` of the edge's. `cursor_key` signs paging cursors and is the same
+    in all processes. `clock` answers the present instant in UTC.
+    """
+
+    pool: Pool
+    edge_pool: Pool
+    landscape: Landscape
+    commands: Commands
+    clock: Callable[[], datetime]
+    cursor_key: bytes
+    version: str = "0.1.0"
+    commit: str = "unknown"
+    batch_limit: int = 500
+    queue_limit: int = 5000
+    patience_s: float = 5.0

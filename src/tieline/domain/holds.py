@@ -196,6 +196,13 @@ _AMENDMENT = (
         "`tieline apply amendment_terms:{amendment_id}`.",
     ),
     _code(
+        "AWAITING_APPLY",
+        "pmo",
+        "A change of rate waits for apply",
+        "Amendment {number} changes the rate of {line} from {before} to {after} in {system} and waits for a person's apply.",
+        "Read the change with `tieline plan {contract_id}`, then apply exactly that plan with `tieline apply`.",
+    ),
+    _code(
         "AMENDMENT_GAP",
         "legal",
         "An amendment is missing",

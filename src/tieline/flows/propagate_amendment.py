@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 
 from tieline.domain.facts import AmendmentPropagated
+from tieline.domain.holds import finding
 from tieline.domain.rates import Term, turning_days
 from tieline.domain.shells import billing_rule_of
 from tieline.flows.registry import flow
 from tieline.flows.say import confirmations, establish, hold, in_step, rule_hold
 from tieline.flows.targets import element_at, rule_of
 from tieline.flows.view import ContractView
-from tieline.kit.canonical import plain
-from tieline.ports.decisions import Decision, Desired, Fact, WakeAt
+from tieline.kit.canonical import Json, plain
+from tieline.ports.decisions import Decision, Desired, Fact, Hold, WakeAt
 from tieline.ports.flows import Snapshot
 
 
@@ -38,6 +39,7 @@ def propagate_amendment(snapshot: Snapshot) -> Iterator[Decision]:
         elif term.code != "RATE_IN_DISPUTE":  # a dispute is held at its amendment already
             yield rule_hold(term, rule_of(view, line.id).key, line.name)
     yield from rules.values()
+    yield from _waiting(view, terms, rules)
     yield from _certificates(view, terms, rules)
 
 
@@ -54,6 +56,34 @@ def _rule(view: ContractView, line_id: str, term: Term) -> Desired:
         gate=f"amendment:{term.amendment_id}" if asks else None,
         basis=view.version,
     )
+
+
+def _waiting(view: ContractView, terms: Mapping[str, Term], rules: Mapping[str, Desired]) -> Iterator[Hold]:
+    """Whose turn it is while a gated change has not been applied, once per line."""
+    for line_id, rule in rules.items():
+        replica = view.replica(rule.target)
+        if rule.gate is None or replica is None or replica.doc == rule.doc:
+            continue
+        amendment = view.amendments[str(terms[line_id].amendment_id)].value
+        found = finding(
+            "AWAITING_APPLY",
+            number=amendment.number,
+            line=_name_of(view, line_id),
+            before=_rate_of(replica.doc),
+            after=terms[line_id].rate,
+            system=replica.system,
+            contract_id=view.contract.id,
+        )
+        yield hold(found, f"amendment:{amendment.id}:{line_id}")
+
+
+def _name_of(view: ContractView, line_id: str) -> str:
+    return next((line.name for line in view.contract.lines if line.id == line_id), line_id)
+
+
+def _rate_of(rule: Json) -> str:
+    rate = (rule or {}).get("rate") or {}
+    return f"{rate.get('currency', '')} {rate.get('amount', 'none')}".strip()
 
 
 def _certificates(view: ContractView, terms: Mapping[str, Term], rules: Mapping[str, Desired]) -> Iterator[Fact]:

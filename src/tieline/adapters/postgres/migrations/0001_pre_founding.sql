@@ -121,7 +121,7 @@ create table due (
     check (step in ('push','look','observe')),
   due_at timestamptz not null default now(), priority smallint not null default 5,
   primary key (tenant_id, replica_id)) with (autovacuum_vacuum_scale_factor = 0.01, fillfactor = 80);
-create index on due (shard, due_at);
+create index on due (shard, priority, due_at);
 
 -- Effects: one change in a foreign system each, written before the call.
 create table effect_keys (
@@ -140,6 +140,7 @@ create table effects (
 create index on effects (tenant_id, replica_id);
 create index on effects (tenant_id, correlation_id);
 create index on effects (tenant_id, effect_key);
+create index on effects (replica_id) where state in ('intent','unknown');
 
 create table approvals (
   tenant_id text not null, approval_id uuid not null, lane text not null, subject text not null, digest bytea not null,

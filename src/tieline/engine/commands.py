@@ -1,0 +1,209 @@
+"""What people order: look ahead, let a plan go, say yes to a document, try again. Each order is one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from tieline.engine.crashpoints import crash_point
+from tieline.engine.holds import lift
+from tieline.engine.lanes import lane_row, lock_lanes, set_lanes, wake
+from tieline.engine.planning.difference import describe_item
+from tieline.engine.planning.load import load_states
+from tieline.engine.planning.plan import LanePlan, plan_lane
+from tieline.engine.planning.proposals import proposal
+from tieline.engine.rows import Cursor, Row, tenant_transaction, write
+from tieline.kit.errors import Conflict, NotFound
+from tieline.kit.ids import uuid7
+from tieline.ports.commands import PlanItem, Preview
+from tieline.ports.landscape import Landscape, TenantSetup
+
+
+class EngineCommands:
+    """Implements `ports.commands.Commands` on the store."""
+
+    def __init__(self, pool: AsyncConnectionPool[Any], landscape: Landscape, clock: Callable[[], datetime]) -> None:
+        self.pool, self.landscape, self.clock = pool, landscape, clock
+
+    async def preview(self, tenant: str, lane: str, setup: TenantSetup | None = None) -> Preview:
+        """What would change now; with another `setup`, what would change under that configuration. Writes nothing."""
+        setup = setup or self._setup(tenant)
+        async with self.pool.connection() as connection, tenant_transaction(connection, tenant) as cursor:
+            plan = await _dry_plan(cursor, setup, lane, self.clock())
+        return _preview(setup, plan)
+
+    async def approve_plan(self, tenant: str, plan_id: str, principal: str, correlation_id: UUID) -> str:
+        """Let exactly this plan go. Conflict `stale_plan` when it is not what would happen now."""
+        async with self.pool.connection() as connection, tenant_transaction(connection, tenant) as cursor:
+            plan = await _one(cursor, "select * from plans where tenant_id = %s and plan_id = %s", (tenant, plan_id))
+            if plan is None:
+                raise NotFound(f"There is no plan {plan_id}.")
+            lanes = await lock_lanes(cursor, tenant, [plan["lane"]])
+            await cursor.execute(
+                "select state from plans where tenant_id = %s and plan_id = %s for update", (tenant, plan_id)
+            )
+            if plan["state"] in ("approved", "applied"):
+                return str(plan["state"])
+            lane = lanes[plan["lane"]]
+            if plan["state"] == "stale" or lane["wanted"] != lane["planned"]:
+                raise Conflict(_STALE, code="stale_plan")
+            await cursor.execute(_APPROVE_PLAN, (principal, tenant, plan_id))
+            await _touch(cursor, tenant, lane, correlation_id)
+            crash_point("before_approval_commit")
+        crash_point("after_approval_commit")
+        return "approved"
+
+    async def approve(
+        self, tenant: str, lane: str, subject: str, digest_hex: str, principal: str, correlation_id: UUID
+    ) -> None:
+        """A person's yes to one frozen document. Conflict when it is not the document that waits."""
+        async with self.pool.connection() as connection, tenant_transaction(connection, tenant) as cursor:
+            lanes = await lock_lanes(cursor, tenant, [lane])
+            if lane not in lanes:
+                raise NotFound(f"There is nothing to release under {lane.partition(':')[2]}.")
+            await cursor.execute(_PENDING, (tenant, lane, subject))
+            waiting = await cursor.fetchall()
+            if not any((row["evidence"] or {}).get("digest") == digest_hex for row in waiting):
+                if await _one(cursor, _GIVEN, (tenant, lane, subject, bytes.fromhex(digest_hex))):
+                    return
+                raise Conflict("The document has changed since you saw it, or does not wait for a release: look again.")
+            row = {
+                "lane": lane,
+                "subject": subject,
+                "digest": digest_hex,
+                "principal": principal,
+                "correlation_id": correlation_id,
+            }
+            await write(cursor, _APPROVE, [row | {"approval_id": uuid7()}], tenant)
+            await _touch(cursor, tenant, lanes[lane], correlation_id)
+            crash_point("before_approval_commit")
+        crash_point("after_approval_commit")
+
+    async def retry(self, tenant: str, lane: str, hold_id: UUID | None, principal: str) -> int:
+        """Try again now what this hold, or the whole lane, waits for. What is ambiguous stays with a person."""
+        async with self.pool.connection() as connection, tenant_transaction(connection, tenant) as cursor:
+            await cursor.execute(_HOLDS, {"tenant": tenant, "lane": lane, "hold": hold_id})
+            holds = await cursor.fetchall()
+            if hold_id is not None and not holds:
+                raise NotFound("There is no such open hold.")
+            inputs = [h["input_id"] for h in holds if h["source"] == "intake" and h["input_id"]]
+            replicas = [h["subject"] for h in holds if h["source"] == "push"]
+            count = await _requeue_inputs(cursor, tenant, inputs) + await _requeue_replicas(cursor, tenant, replicas)
+            await lift(
+                cursor,
+                tenant,
+                [h["hold_id"] for h in holds if h["source"] in ("intake", "push") and h["code"] != "AMBIGUOUS"],
+            )
+            lanes = await lock_lanes(cursor, tenant, [lane] if lane else [])
+            await wake(cursor, tenant, lanes)
+            await cursor.execute("select pg_notify('tieline_work', 'intake'), pg_notify('tieline_work', 'plan')")
+        return count
+
+    def _setup(self, tenant: str) -> TenantSetup:
+        if tenant not in self.landscape:
+            raise NotFound("There is no such firm here.")
+        return self.landscape[tenant]
+
+
+async def _dry_plan(cursor: Cursor, setup: TenantSetup, lane: str, now: datetime) -> LanePlan:
+    await cursor.execute("select * from lanes where tenant_id = %s and lane = %s", (setup.tenant, lane))
+    row = await cursor.fetchone()
+    if row is None:
+        raise NotFound(f"There is nothing known under {lane.partition(':')[2]}.")
+    states = await load_states(cursor, setup, {lane: row}, learn=False)
+    return plan_lane(setup, states[0], now)
+
+
+def _preview(setup: TenantSetup, plan: LanePlan) -> Preview:
+    gated = [item for items in plan.difference.gated.values() for item in items]
+    items = [PlanItem(**describe_item(item)) for item in [*plan.difference.items, *gated]]
+    holds: list[dict[str, Any]] = [
+        {
+            "code": h.code, "subject": h.subject, "owner": h.owner, "sentence": h.sentence, "way_out": h.way_out,
+            "amount": h.amount, "currency": h.currency, "evidence": h.evidence,
+        }
+        for h in plan.difference.holds
+    ]  # fmt: skip
+    return Preview(holds=holds, items=items, plan_id=_plan_id(setup, plan))
+
+
+def _plan_id(setup: TenantSetup, plan: LanePlan) -> str | None:
+    """The stored proposal that these gated changes are, or would become."""
+    stale = {row["plan_id"] for row in plan.stale}
+    waiting = [row["plan_id"] for row in plan.state.plans if row["plan_id"] not in stale and row["state"] == "proposed"]
+    made = [proposal(setup, plan, gate, items)["plan_id"] for gate, items in plan.proposed.items()]
+    return next(iter([*waiting, *made]), None)
+
+
+async def _touch(cursor: Cursor, tenant: str, lane: Row, correlation_id: UUID) -> None:
+    """A person changed what ought to be: plan again before anything more is sent for this lane."""
+    row = lane_row(
+        lane, wanted=lane["wanted"] + 1, planned=lane["planned"], lane_seq=lane["lane_seq"], wake_at=lane["wake_at"],
+        correlation_id=correlation_id,
+    )  # fmt: skip
+    await set_lanes(cursor, tenant, [row])
+    await wake(cursor, tenant, [lane["lane"]])
+    await cursor.execute("select pg_notify('tieline_work', 'plan')")
+
+
+async def _one(cursor: Cursor, sql: Any, parameters: Sequence[Any]) -> Row | None:
+    await cursor.execute(sql, parameters)
+    return await cursor.fetchone()
+
+
+async def _requeue_inputs(cursor: Cursor, tenant: str, input_ids: Sequence[UUID]) -> int:
+    await cursor.execute(_REQUEUE_INPUTS, (tenant, list(input_ids)))
+    return cursor.rowcount
+
+
+async def _requeue_replicas(cursor: Cursor, tenant: str, replica_ids: Sequence[str]) -> int:
+    await cursor.execute(_REQUEUE_REPLICAS, (tenant, list(replica_ids)))
+    return cursor.rowcount
+
+
+async def replan_all(connection: AsyncConnection[Any], setup: TenantSetup) -> bool:
+    """Wake every lane of a tenant when its configuration is not the one that was planned with. True if it was so."""
+    async with tenant_transaction(connection, setup.tenant) as cursor:
+        known = await _one(cursor, _CONFIGURED, (setup.config_version, setup.tenant, setup.config_version))
+        if known is None:
+            return False
+        await cursor.execute(_WAKE_ALL, (setup.tenant,))
+    return True
+
+
+_STALE = "The world has moved since this plan was made. Look at the new plan with `tieline plan` and decide again."
+_APPROVE_PLAN = (
+    "update plans set state = 'approved', decided_by = %s, decided_at = now() where tenant_id = %s and plan_id = %s"
+)
+_PENDING = (
+    "select * from holds where tenant_id = %s and lane = %s and subject = %s and lifted_at is null and source = 'flow'"
+)
+_GIVEN = "select 1 from approvals where tenant_id = %s and lane = %s and subject = %s and digest = %s and withdrawn_at is null"
+_APPROVE = """insert into approvals (tenant_id, approval_id, lane, subject, digest, principal, correlation_id)
+select %s, approval_id, lane, subject, decode(digest, 'hex'), principal, correlation_id
+from jsonb_to_recordset(%s::jsonb) as r(approval_id uuid, lane text, subject text, digest text, principal text,
+  correlation_id uuid)"""
+_HOLDS = """select * from holds where tenant_id = %(tenant)s and lifted_at is null
+  and (hold_id = %(hold)s or (%(hold)s::uuid is null and lane = %(lane)s))"""
+_REQUEUE_INPUTS = """with again as (
+  update inputs set status = 'accepted', reason = null, settled_at = null
+  where tenant_id = %s and input_id = any(%s) and status = 'rejected' returning tenant_id, input_id, received_at, shard)
+insert into intake (tenant_id, input_id, received_at, shard) select * from again on conflict do nothing"""
+_REQUEUE_REPLICAS = """with again as (
+  update replicas set status = case when status = 'differs' then 'written' when status = 'held' then 'pending' else status end,
+    attempts = 0, updated_at = now()
+  where tenant_id = %s and replica_id = any(%s) and status in ('held', 'pending', 'differs', 'written')
+  returning tenant_id, replica_id, system, shard, status)
+insert into due (tenant_id, replica_id, system, shard, step)
+select tenant_id, replica_id, system, shard, case status when 'written' then 'observe' else 'push' end from again
+on conflict (tenant_id, replica_id) do update set step = excluded.step, due_at = now()"""
+_CONFIGURED = """update tenants set config_version = %s where tenant_id = %s and config_version is distinct from %s
+returning tenant_id"""
+_WAKE_ALL = (
+    "insert into lane_dirty (tenant_id, lane, shard) select tenant_id, lane, shard from lanes where tenant_id = %s"
+)

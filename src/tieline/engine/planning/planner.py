@@ -1,0 +1,97 @@
+"""The planner of one worker: takes the lanes that were woken or whose hour has come, and plans them in batches."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg_pool import AsyncConnectionPool
+
+from tieline.engine.holds import NewHold, raise_holds
+from tieline.engine.leases import LeaseLost, Leases
+from tieline.engine.planning.plan import plan_lanes
+from tieline.engine.rows import tenant_transaction, write
+from tieline.ports.landscape import Landscape, TenantSetup
+
+CLAIM_MAX = 200
+
+
+class Planner:
+    """`on_change` is called when something became due."""
+
+    def __init__(
+        self,
+        pool: AsyncConnectionPool[Any],
+        leases: Leases,
+        landscape: Landscape,
+        clock: Callable[[], datetime],
+        on_change: Callable[[], None],
+    ) -> None:
+        self.pool, self.leases, self.landscape, self.clock, self.on_change = pool, leases, landscape, clock, on_change
+
+    async def round(self) -> int:
+        """Plan one batch of lanes. Returns how many lanes were looked at."""
+        shards = list(self.leases.held)
+        if not shards:
+            return 0
+        async with self.pool.connection() as connection:
+            lanes = await self._claims(connection, shards)
+            for tenant, some in lanes.items():
+                await self._plan(connection, self.landscape[tenant], some)
+        return sum(len(some) for some in lanes.values())
+
+    async def _claims(self, connection: psycopg.AsyncConnection[Any], shards: list[int]) -> dict[str, dict[str, int]]:
+        lanes: dict[str, dict[str, int]] = defaultdict(dict)
+        async with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute("select * from claim_dirty(%s::smallint[], %s)", (shards, CLAIM_MAX))
+            for row in await cursor.fetchall():
+                lanes[row["tenant_id"]][row["lane"]] = row["dirty_id"]
+            await cursor.execute("select * from claim_wakes(%s::smallint[], %s, %s)", (shards, self.clock(), CLAIM_MAX))
+            for row in await cursor.fetchall():
+                lanes[row["tenant_id"]].setdefault(row["lane"], 0)
+        return {tenant: some for tenant, some in lanes.items() if tenant in self.landscape}
+
+    async def _plan(
+        self, connection: psycopg.AsyncConnection[Any], setup: TenantSetup, lanes: Mapping[str, int]
+    ) -> None:
+        """A batch that the store refuses is halved until the poison lane stands alone; it gets a hold, the others go on."""
+        try:
+            if await plan_lanes(connection, self.leases, setup, lanes, self.clock()):
+                self.on_change()
+        except LeaseLost:
+            return
+        except psycopg.errors.DeadlockDetected:
+            return  # still woken: the next round plans it
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            if len(lanes) > 1:
+                names = sorted(lanes)
+                for half in (names[: len(names) // 2], names[len(names) // 2 :]):
+                    await self._plan(connection, setup, {name: lanes[name] for name in half})
+                return
+            await _poisoned(connection, setup.tenant, lanes, error)
+
+
+async def _poisoned(
+    connection: psycopg.AsyncConnection[Any], tenant: str, lanes: Mapping[str, int], error: psycopg.Error
+) -> None:
+    async with tenant_transaction(connection, tenant) as cursor:
+        holds = [
+            NewHold(
+                lane=lane, source="engine", code="PLAN_UNSTORABLE", subject=lane, owner="integration",
+                sentence="The plan of this contract cannot be stored; everything stays as it is.",
+                way_out="This is a defect of ours: send the output of `tieline trace` to the developers.",
+                evidence={"error": type(error).__name__},
+            )
+            for lane in lanes
+        ]  # fmt: skip
+        await raise_holds(cursor, tenant, holds)
+        await write(cursor, _ANSWERED, [{"lane": lane, "upto": upto} for lane, upto in lanes.items()], tenant)
+
+
+_ANSWERED = """delete from lane_dirty d
+using (select %s::text as tenant_id, r.* from jsonb_to_recordset(%s::jsonb) as r(lane text, upto bigint)) s
+where d.tenant_id = s.tenant_id and d.lane = s.lane and d.dirty_id <= s.upto"""

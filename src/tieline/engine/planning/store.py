@@ -1,0 +1,175 @@
+"""Write what planning found, set-based: movements, replicas with what they wait for, plans, holds, events, lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from tieline.engine.events import NewEvent, append_events, new_causes
+from tieline.engine.holds import NewHold, lift, lift_subjects, raise_holds
+from tieline.engine.lanes import lane_row, lock_lanes, set_lanes, wake
+from tieline.engine.planning.difference import Item, describe_item, gate_digest
+from tieline.engine.planning.proposals import store_proposals
+from tieline.engine.planning.replicas import store_replicas
+from tieline.engine.rows import Cursor, Row, write
+from tieline.kit.canonical import digest, digest_of
+from tieline.kit.ids import uuid7
+from tieline.ports.decisions import Fact, Hold, Movement, WakeAt
+from tieline.ports.landscape import TenantSetup
+
+if TYPE_CHECKING:
+    from tieline.engine.planning.plan import LanePlan
+
+HOLD_RAISED = "dev.tieline.hold.raised.v1"
+HOLD_LIFTED = "dev.tieline.hold.lifted.v1"
+
+
+async def store_plans(
+    cursor: Cursor, setup: TenantSetup, plans: Sequence[LanePlan], seen: Mapping[str, int], now: datetime
+) -> None:
+    """All writes of one planning transaction. `seen`: lane -> newest wake-up that this planning answers."""
+    journal = _Journal(setup, now)
+    foreign = {i.wanted.lane for p in plans for i in p.apply} - {p.state.name for p in plans}
+    await lock_lanes(cursor, setup.tenant, foreign, create=True)
+    await _mint(cursor, setup.tenant, plans)
+    await store_replicas(cursor, setup, plans, now)
+    await store_proposals(cursor, setup, plans, journal.add)
+    await _settle_holds(cursor, setup, plans, journal)
+    await _establish_facts(cursor, setup, plans, journal)
+    await append_events(cursor, setup.tenant, journal.events)
+    await set_lanes(cursor, setup.tenant, [_lane(plan, journal) for plan in plans])
+    await write(cursor, _ANSWERED, [{"lane": lane, "upto": upto} for lane, upto in seen.items()], setup.tenant)
+
+
+class _Journal:
+    """Numbers the events of each locked lane."""
+
+    def __init__(self, setup: TenantSetup, now: datetime) -> None:
+        self.setup, self.now = setup, now
+        self.events: list[NewEvent] = []
+        self.seq: dict[Any, int] = {}
+
+    def add(self, plan: LanePlan, event_type: str, subject: str, data: dict[str, Any]) -> None:
+        lane = plan.state.lane
+        self.setup.check_fact(event_type, data)
+        number = int(self.seq.get(lane["lane"]) or lane["lane_seq"]) + 1
+        self.seq[lane["lane"]] = number
+        self.events.append(
+            NewEvent(
+                lane=lane["lane"],
+                lane_seq=number,
+                type=event_type,
+                subject=subject,
+                data=data,
+                correlation_id=lane["correlation_id"] or uuid7(),
+                causation_id=lane["causation_id"],
+                actor="tieline",
+                legal_entity=lane["legal_entity"],
+            )  # fmt: skip
+        )
+
+
+async def _mint(cursor: Cursor, tenant: str, plans: Iterable[LanePlan]) -> None:
+    """A movement and its record appear together, once per cause (unique key); a second minting changes nothing."""
+    rows = [_movement(plan, movement) for plan in plans for movement in plan.decided.minted]
+    await write(cursor, _MINT, rows, tenant)
+
+
+def _movement(plan: LanePlan, movement: Movement) -> Row:
+    lane = plan.state.lane
+    return {
+        "cause_key": digest_of(movement.cause).hex(), "kind": movement.kind, "record_id": movement.key,
+        "lane": lane["lane"], "amount": movement.amount, "currency": movement.currency,
+        "correlation_id": lane["correlation_id"], "legal_entity": lane["legal_entity"],
+        "digest": digest(movement.doc).hex(), "doc": movement.doc, "lane_version": lane["wanted"],
+    }  # fmt: skip
+
+
+async def _settle_holds(cursor: Cursor, setup: TenantSetup, plans: Sequence[LanePlan], journal: _Journal) -> None:
+    """Raise what the flows say, lift what they no longer say, and journal both."""
+    fresh: list[NewHold] = []
+    gone: list[UUID] = []
+    for plan in plans:
+        wanted = _holds(plan)
+        known = {(row["source"], row["code"], row["subject"]): row for row in plan.state.holds}
+        for hold in wanted:
+            if (hold.source, hold.code, hold.subject) not in known:
+                journal.add(
+                    plan, HOLD_RAISED, hold.subject, {"code": hold.code, "owner": hold.owner, "subject": hold.subject}
+                )
+        if plan.decided.error is None:
+            said = {(hold.source, hold.code, hold.subject) for hold in wanted}
+            for key in known.keys() - said:
+                gone.append(known[key]["hold_id"])
+                journal.add(plan, HOLD_LIFTED, key[2], {"code": key[1], "subject": key[2]})
+        fresh += wanted
+    await raise_holds(cursor, setup.tenant, fresh)
+    await lift(cursor, setup.tenant, gone)
+    await lift_subjects(cursor, setup.tenant, "push", [i.wanted.replica_id for p in plans for i in p.apply])
+
+
+def _holds(plan: LanePlan) -> list[NewHold]:
+    if plan.decided.error:
+        return [
+            NewHold(
+                lane=plan.state.name,
+                source="engine",
+                code="FLOW_DEFECT",
+                subject=plan.state.name,
+                owner="integration",
+                sentence="Tieline could not work out what ought to be true here; everything stays as it is.",
+                way_out="This is a defect of ours: send the output of `tieline trace` to the developers.",
+                evidence={"error": plan.decided.error},
+            )  # fmt: skip
+        ]
+    return [_flow_hold(plan, hold) for hold in plan.difference.holds]
+
+
+def _flow_hold(plan: LanePlan, hold: Hold) -> NewHold:
+    return NewHold(
+        lane=plan.state.name, source="flow", code=hold.code, subject=hold.subject, owner=hold.owner,
+        sentence=hold.sentence, way_out=hold.way_out, evidence=hold.evidence, amount=hold.amount,
+        currency=hold.currency, correlation_id=plan.state.lane["correlation_id"],
+    )  # fmt: skip
+
+
+async def _establish_facts(cursor: Cursor, setup: TenantSetup, plans: Sequence[LanePlan], journal: _Journal) -> None:
+    facts = [(plan, fact, digest_of(fact.type, fact.cause)) for plan in plans for fact in plan.decided.of(Fact)]
+    fresh = await new_causes(cursor, setup.tenant, [key for _, _, key in facts])
+    for plan, fact, key in facts:
+        if key in fresh:
+            fresh.discard(key)
+            journal.add(plan, fact.type, fact.subject, fact.data)
+
+
+def _lane(plan: LanePlan, journal: _Journal) -> Row:
+    lane = plan.state.lane
+    wakes = [wake_at.at for wake_at in plan.decided.of(WakeAt) if wake_at.at > journal.now]
+    failed = plan.decided.error is not None
+    return lane_row(
+        lane, wanted=lane["wanted"], planned=lane["planned"] if failed else lane["wanted"],
+        lane_seq=int(journal.seq.get(lane["lane"]) or lane["lane_seq"]), wake_at=min(wakes, default=None),
+        flow_error=plan.decided.error,
+    )  # fmt: skip
+
+
+__all__ = ["Item", "describe_item", "gate_digest", "store_plans", "wake"]
+
+_MINT = """with rows as (
+  select %s::text as tenant_id, r.* from jsonb_to_recordset(%s::jsonb) as r(cause_key text, kind text, record_id text,
+    lane text, amount numeric, currency text, correlation_id uuid, legal_entity text, digest text, doc jsonb,
+    lane_version bigint)),
+minted as (
+  insert into movements (tenant_id, cause_key, kind, record_id, lane, amount, currency, correlation_id)
+  select tenant_id, decode(cause_key, 'hex'), kind, record_id, lane, amount, currency, correlation_id from rows
+  on conflict do nothing returning kind, record_id)
+insert into records (tenant_id, kind, record_id, lane, legal_entity, version, source_system, source_version, digest, doc,
+  lane_version, minted)
+select r.tenant_id, r.kind, r.record_id, r.lane, r.legal_entity, 1, 'tieline', '1', decode(r.digest, 'hex'), r.doc,
+  r.lane_version, true
+from rows r join minted using (kind, record_id) on conflict do nothing"""
+_ANSWERED = """delete from lane_dirty d
+using (select %s::text as tenant_id, r.* from jsonb_to_recordset(%s::jsonb) as r(lane text, upto bigint)) s
+where d.tenant_id = s.tenant_id and d.lane = s.lane and d.dirty_id <= s.upto"""

@@ -1,0 +1,182 @@
+"""Outcomes, many per transaction: effects settle, replicas move on, what waited becomes due, planners are woken."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg import AsyncConnection
+
+from tieline.engine.crashpoints import crash_point
+from tieline.engine.holds import NewHold, lift_subjects, raise_holds
+from tieline.engine.lanes import wake
+from tieline.engine.leases import Leases, fence
+from tieline.engine.pumps.calls import Outcome
+from tieline.engine.rows import Cursor, Row, tenant_transaction, write
+from tieline.kit.canonical import plain
+from tieline.ports.landscape import TenantSetup
+
+
+async def flush_outcomes(
+    connection: AsyncConnection[Any], leases: Leases, setup: TenantSetup, outcomes: Sequence[Outcome], now: datetime
+) -> None:
+    """Store what became of these effects. Raises LeaseLost: then they are the successor's to find out."""
+    outcomes = [
+        o for o in outcomes if leases.held.get(o.sending.shard) == o.sending.epoch
+    ]  # older epochs were taken over
+    async with tenant_transaction(connection, setup.tenant) as cursor:
+        await fence(cursor, leases, {o.sending.shard for o in outcomes})
+        await cursor.execute(_LOCK, (setup.tenant, sorted({o.sending.replica_id for o in outcomes})))
+        replicas = {row["replica_id"]: row for row in await cursor.fetchall()}
+        moves = [_move(outcome, replicas[outcome.sending.replica_id], now) for outcome in outcomes]
+        await write(cursor, _SETTLE, [_effect(outcome, now) for outcome in outcomes], setup.tenant)
+        await write(cursor, _MOVE, moves, setup.tenant)
+        await write(cursor, _DUE, [move for move in moves if move["step"]], setup.tenant)
+        await release_waiting(cursor, setup.tenant, [move for move in moves if move["settled"]], now)
+        await _tell(cursor, setup, outcomes, replicas)
+        await wake(cursor, setup.tenant, await lanes_concerned(cursor, setup.tenant, [m for m in moves if m["wakes"]]))
+        crash_point("before_outcome_commit")
+    crash_point("after_outcome_commit")
+
+
+def _effect(outcome: Outcome, now: datetime) -> dict[str, Any]:
+    verdict, sending = outcome.verdict, outcome.sending
+    settled = verdict.state in ("ok", "ambiguous") or verdict.next == "hold"
+    return {
+        "k": sending.key, "intended_at": sending.intended_at, "state": verdict.state, "settled_at": now if settled else None,
+        "external": plain(outcome.ref) if outcome.ref else None,
+        "outcome": {"code": verdict.code, "detail": verdict.detail} if verdict.code else None,
+        "settle_after": now + timedelta(seconds=verdict.delay_s) if verdict.state == "unknown" else None, "forget": settled,
+    }  # fmt: skip
+
+
+def _move(outcome: Outcome, replica: Row, now: datetime) -> dict[str, Any]:
+    """Where the replica stands now, and what is due next."""
+    verdict, sending = outcome.verdict, outcome.sending
+    move = {
+        "replica_id": replica["replica_id"], "lane": replica["lane"], "planned_by": replica["planned_by"],
+        "system": replica["system"], "shard": replica["shard"], "settled_revision": replica["settled_revision"],
+        "confirmed_revision": replica["confirmed_revision"], "external": replica["external"],
+        "attempts": replica["attempts"] + 1, "fence_until": replica["fence_until"], "problem": None, "step": None,
+        "due_at": now, "settled": False, "wakes": False, "next_actor": replica["system"], "priority": 5,
+    }  # fmt: skip
+    if verdict.state == "ok":
+        return move | _settled(outcome, replica, now)
+    move["problem"] = {"code": verdict.code, "detail": verdict.detail}
+    move["due_at"] = now + timedelta(seconds=verdict.delay_s * random.uniform(1.0, 1.25))  # jitter only: no waves (V3)
+    match verdict.next:
+        case "retry" if outcome.step == "look" and verdict.state == "unknown":
+            return move | {"status": "unknown", "step": "look"}
+        case "retry":
+            return move | {"status": "pending", "step": "push"}
+        case "repeat":
+            return move | {"status": "unknown", "step": "push", "fence_until": _fence(outcome, now)}
+        case "look":
+            return move | {"status": "unknown", "step": "look", "fence_until": _fence(outcome, now)}
+        case "hold":
+            return move | {"status": "held", "wakes": True, "next_actor": "owner of the hold"}
+    if sending.nature == "notice":
+        return move | {
+            "status": "ended",
+            "settled_revision": sending.envelope.revision,
+        }  # told at most once: never again
+    return move | {"status": "ambiguous", "wakes": True, "next_actor": "integration"}
+
+
+def _settled(outcome: Outcome, replica: Row, now: datetime) -> dict[str, Any]:
+    sending = outcome.sending
+    revision = sending.envelope.revision
+    move: dict[str, Any] = {
+        "settled_revision": revision, "external": plain(outcome.ref), "attempts": 0, "settled": True, "wakes": False,
+    }  # fmt: skip
+    if replica["revision"] > revision:  # a newer revision waits for what an unknown earlier send may still do
+        fence_until = replica["fence_until"]
+        return move | {"status": "pending", "step": "push", "due_at": max(now, fence_until) if fence_until else now}
+    if sending.verb == "end":
+        return move | {"status": "ended", "confirmed_revision": revision, "wakes": True}
+    if sending.operation.observable:
+        return move | {"status": "written", "step": "observe"}
+    return move | {"status": "in_step", "confirmed_revision": revision, "wakes": True}
+
+
+def _fence(outcome: Outcome, now: datetime) -> datetime:
+    operation = outcome.sending.operation
+    return now + operation.max_life + operation.consistency_window
+
+
+async def release_waiting(cursor: Cursor, tenant: str, settled: Sequence[dict[str, Any]], now: datetime) -> None:
+    """What waited for these revisions, and now for nothing more, becomes due."""
+    await write(cursor, _RELEASE, [{"on": m["replica_id"], "revision": m["settled_revision"]} for m in settled], tenant)
+    if settled:
+        freed = [row["replica_id"] for row in await cursor.fetchall()]
+        await cursor.execute(_FREE, {"tenant": tenant, "ids": freed, "now": now})
+
+
+async def lanes_concerned(cursor: Cursor, tenant: str, moves: Sequence[dict[str, Any]]) -> set[str]:
+    """The replica's own lane, and for a shared replica every lane that reads a record of that lane."""
+    lanes = {move["lane"] for move in moves}
+    shared = sorted({move["lane"] for move in moves if move["planned_by"] != move["lane"]})
+    if shared:
+        await cursor.execute(_READERS, (tenant, shared))
+        lanes |= {row["lane"] for row in await cursor.fetchall()}
+    return lanes
+
+
+async def _tell(cursor: Cursor, setup: TenantSetup, outcomes: Sequence[Outcome], replicas: dict[str, Row]) -> None:
+    told = [o for o in outcomes if o.verdict.tell]
+    await raise_holds(cursor, setup.tenant, [_hold(setup, o, replicas[o.sending.replica_id]) for o in told])
+    await lift_subjects(
+        cursor, setup.tenant, "push", [o.sending.replica_id for o in outcomes if o.verdict.state == "ok"]
+    )
+
+
+def _hold(setup: TenantSetup, outcome: Outcome, replica: Row) -> NewHold:
+    return push_hold(setup, replica, outcome.verdict.code, outcome.verdict.detail)
+
+
+def push_hold(setup: TenantSetup, replica: Row, code: str, sentence: str, evidence: Any = None) -> NewHold:
+    """A hold on one replica, shown on the lane that wants it."""
+    advice = setup.advise(code)
+    return NewHold(
+        lane=replica["planned_by"] or replica["lane"], source="push", code=code, subject=replica["replica_id"],
+        owner=advice.owner, sentence=f"{replica['system']}: {sentence}", way_out=advice.way_out, evidence=evidence,
+        case_key=f"{code}/{replica['system']}", correlation_id=replica["correlation_id"],
+    )  # fmt: skip
+
+
+_LOCK = "select * from replicas where tenant_id = %s and replica_id = any(%s) order by replica_id for update"
+_SETTLE = """update effects e set state = r.state, settled_at = r.settled_at, external = coalesce(r.external, e.external),
+  outcome = r.outcome, settle_after = r.settle_after, payload = case when r.forget then null else e.payload end
+from (select %s::text as tenant_id, decode(x.k, 'hex') as key, x.* from jsonb_to_recordset(%s::jsonb) as x(k text,
+  intended_at timestamptz, state text, settled_at timestamptz, external jsonb, outcome jsonb, settle_after timestamptz,
+  forget boolean)) r
+where e.tenant_id = r.tenant_id and e.intended_at = r.intended_at and e.effect_key = r.key"""
+_MOVE = """update replicas p set status = r.status, settled_revision = r.settled_revision,
+  confirmed_revision = r.confirmed_revision, external = r.external, attempts = r.attempts, problem = r.problem,
+  fence_until = r.fence_until, next_actor = r.next_actor, updated_at = now()
+from (select %s::text as tenant_id, x.* from jsonb_to_recordset(%s::jsonb) as x(replica_id text, status text,
+  settled_revision int, confirmed_revision int, external jsonb, attempts int, problem jsonb, fence_until timestamptz,
+  next_actor text)) r
+where p.tenant_id = r.tenant_id and p.replica_id = r.replica_id"""
+_DUE = """insert into due (tenant_id, replica_id, system, shard, step, due_at, priority)
+select %s, replica_id, system, shard, step, due_at, priority
+from jsonb_to_recordset(%s::jsonb) as r(replica_id text, system text, shard smallint, step text, due_at timestamptz,
+  priority smallint)
+on conflict (tenant_id, replica_id) do update set step = excluded.step, due_at = excluded.due_at"""
+_RELEASE = """delete from waits w
+using (select %s::text as tenant_id, x.* from jsonb_to_recordset(%s::jsonb) as x("on" text, revision int)) r
+where w.tenant_id = r.tenant_id and w.on_replica = r."on" and w.on_revision <= r.revision returning w.replica_id"""
+_FREE = """with freed as (
+  update replicas r set status = 'pending', updated_at = now()
+  where r.tenant_id = %(tenant)s and r.replica_id = any(%(ids)s) and r.status = 'waiting'
+    and not exists (select 1 from waits w where w.tenant_id = r.tenant_id and w.replica_id = r.replica_id)
+  returning r.tenant_id, r.replica_id, r.system, r.shard, r.nature, r.fence_until)
+insert into due (tenant_id, replica_id, system, shard, step, due_at, priority)
+select tenant_id, replica_id, system, shard, 'push', greatest(fence_until, %(now)s),
+  case nature when 'act' then 1 when 'movement' then 3 when 'state' then 5 else 7 end from freed
+on conflict (tenant_id, replica_id) do update set step = 'push', due_at = excluded.due_at"""
+_READERS = """select distinct d.lane from dependencies d
+join records r on r.tenant_id = d.tenant_id and r.kind = d.kind and r.record_id = d.record_id
+where d.tenant_id = %s and r.lane = any(%s)"""

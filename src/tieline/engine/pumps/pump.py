@@ -1,0 +1,238 @@
+"""The pump of one worker: claims what is due in its shards, keeps each system within its limits, flushes outcomes in batches."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg_pool import AsyncConnectionPool
+
+from tieline.engine.leases import LeaseLost, Leases
+from tieline.engine.pumps.calls import Outcome, look, send
+from tieline.engine.pumps.intents import Claim, Sending, write_intents
+from tieline.engine.pumps.looks import load_unknown
+from tieline.engine.pumps.observe import Reading, flush_readings, load_written, read_back
+from tieline.engine.pumps.outcomes import flush_outcomes
+from tieline.engine.pumps.takeover import committed_but_unsent
+from tieline.engine.rows import Row, tenant_transaction
+from tieline.engine.verdict import Verdict
+from tieline.ports.landscape import Cipher, Landscape, TenantSetup
+
+CLAIM_MAX = 256
+READ_MAX = 100
+QUEUE_FACTOR = 4  # calls waiting per call under way, so that a free slot never waits for the store
+NOT_SENT = Verdict(
+    state="failed", next="retry", delay_s=0.2, code="not_sent", detail="the commit of the intent was in doubt"
+)
+Key = tuple[str, str]
+
+
+class Pump:
+    """`on_change` is called after every flush, so that planners look at once."""
+
+    def __init__(
+        self,
+        pool: AsyncConnectionPool[Any],
+        leases: Leases,
+        landscape: Landscape,
+        cipher: Cipher,
+        clock: Callable[[], datetime],
+        on_change: Callable[[], None],
+    ) -> None:
+        self.pool, self.leases, self.landscape, self.cipher, self.clock = pool, leases, landscape, cipher, clock
+        self.on_change = on_change
+        self.wanted = asyncio.Event()
+        self.under_way: dict[Key, int] = {}  # (tenant, replica) -> shard
+        self._load: Counter[Key] = Counter()  # (tenant, system) -> calls under way or waiting
+        self._slots: dict[Key, asyncio.Semaphore] = {}
+        self._paused: dict[Key, float] = {}
+        self._finished: asyncio.Queue[Outcome | Sequence[Reading] | None] = asyncio.Queue()
+        self._doubtful: list[Sending] = []
+        self._calls: set[asyncio.Task[None]] = set()
+
+    # -- claiming ---------------------------------------------------------------------------------------------------
+
+    async def claim(self) -> int:
+        """One round: claim, write intents, start calls. Returns how many calls were started."""
+        shards = list(self.leases.held)
+        if not shards:
+            return 0
+        async with self.pool.connection() as connection:
+            claims = await self._due(connection, shards)
+            by_tenant: dict[str, list[Claim]] = defaultdict(list)
+            for claim in claims:
+                by_tenant[claim["tenant_id"]].append(claim)
+            return sum([await self._start(connection, self.landscape[t], rows) for t, rows in by_tenant.items()])
+
+    async def _due(self, connection: psycopg.AsyncConnection[Any], shards: list[int]) -> list[Claim]:
+        async with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
+            taken = [f"{tenant}/{replica_id}" for tenant, replica_id in self.under_way]
+            await cursor.execute(_CLAIM, (shards, CLAIM_MAX, self._busy(), taken))
+            return [row for row in await cursor.fetchall() if row["tenant_id"] in self.landscape]
+
+    def _busy(self) -> list[str]:
+        """Systems that take nothing more now: full, or asked for a pause (O5: they slow only themselves)."""
+        now = time.monotonic()
+        paused = {key for key, until in self._paused.items() if until > now}
+        full = {key for key, load in self._load.items() if load >= self._limit(key) * QUEUE_FACTOR}
+        return [f"{tenant}/{system}" for tenant, system in paused | full]
+
+    def _limit(self, key: Key) -> int:
+        return self.landscape[key[0]].systems[key[1]].concurrency
+
+    async def _start(
+        self, connection: psycopg.AsyncConnection[Any], setup: TenantSetup, claims: Sequence[Claim]
+    ) -> int:
+        steps: dict[str, list[Claim]] = defaultdict(list)
+        for claim in claims:
+            if claim["system"] in setup.systems:
+                steps[claim["step"]].append(claim)
+        started = 0
+        if steps["push"]:
+            started += await self._start_pushes(connection, setup, steps["push"])
+        async with tenant_transaction(connection, setup.tenant) as cursor:
+            looks = await load_unknown(cursor, self.leases, setup, _ids(steps["look"]), self.cipher)
+            written = await load_written(cursor, setup.tenant, _ids(steps["observe"]))
+        for sending in looks:
+            self._spawn(setup, sending.system, [(sending.replica_id, sending.shard)], self._look(setup, sending))
+        for rows in _by_kind(written):
+            names = [(row["replica_id"], row["shard"]) for row in rows]
+            self._spawn(setup, rows[0]["system"], names, self._read(setup, rows))
+        return started + len(looks) + len(written)
+
+    async def _start_pushes(
+        self, connection: psycopg.AsyncConnection[Any], setup: TenantSetup, claims: Sequence[Claim]
+    ) -> int:
+        sending: list[Sending] = []
+        try:
+            await write_intents(connection, self.leases, setup, claims, self.cipher, self.clock(), sending)
+        except LeaseLost:
+            return 0
+        except psycopg.Error:
+            self._doubtful += sending
+            raise
+        for one in sending:
+            self._spawn(setup, one.system, [(one.replica_id, one.shard)], self._send(setup, one))
+        return len(sending)
+
+    # -- calling ----------------------------------------------------------------------------------------------------
+
+    def _spawn(
+        self, setup: TenantSetup, system: str, replicas: Sequence[tuple[str, int]], call: Coroutine[Any, Any, None]
+    ) -> None:
+        key = (setup.tenant, system)
+        self._load[key] += 1
+        for replica_id, shard in replicas:
+            self.under_way[(setup.tenant, replica_id)] = shard
+        task = asyncio.create_task(call)
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
+        task.add_done_callback(lambda _: self._load.subtract([key]))
+
+    def _slot(self, tenant: str, system: str) -> asyncio.Semaphore:
+        key = (tenant, system)
+        return self._slots.setdefault(key, asyncio.Semaphore(self._limit(key)))
+
+    async def _send(self, setup: TenantSetup, sending: Sending) -> None:
+        async with self._slot(setup.tenant, sending.system):
+            outcome = await send(setup.systems[sending.system], self.leases, sending)
+        if outcome is None:
+            self.under_way.pop((setup.tenant, sending.replica_id), None)
+            return
+        self._pause(sending, outcome.verdict)
+        self._finished.put_nowait(outcome)
+
+    async def _look(self, setup: TenantSetup, sending: Sending) -> None:
+        async with self._slot(setup.tenant, sending.system):
+            outcome = await look(setup.systems[sending.system], sending)
+        self._pause(sending, outcome.verdict)
+        self._finished.put_nowait(outcome)
+
+    async def _read(self, setup: TenantSetup, rows: Sequence[Row]) -> None:
+        system = rows[0]["system"]
+        async with self._slot(setup.tenant, system):
+            self._finished.put_nowait(await read_back(setup.systems[system], setup.tenant, rows))
+
+    def _pause(self, sending: Sending, verdict: Verdict) -> None:
+        if verdict.pause_system_s:
+            self._paused[(sending.tenant, sending.system)] = time.monotonic() + verdict.pause_system_s
+
+    # -- finishing --------------------------------------------------------------------------------------------------
+
+    async def finish(self) -> None:
+        """Wait for at least one finished call and flush all that are finished, in one transaction per tenant."""
+        batch = [await self._finished.get()]
+        while not self._finished.empty():
+            batch.append(self._finished.get_nowait())
+        outcomes: dict[str, list[Outcome]] = defaultdict(list)
+        readings: dict[str, list[Reading]] = defaultdict(list)
+        for item in batch:
+            if isinstance(item, Outcome):
+                outcomes[item.sending.tenant].append(item)
+            elif item:
+                readings[item[0].replica["tenant_id"]] += item
+        for tenant, some in outcomes.items():
+            await self._flush(flush_outcomes, tenant, some)
+        for tenant, seen in readings.items():
+            await self._flush(flush_readings, tenant, seen)
+        self._forget(outcomes, readings)
+        self.wanted.set()
+        self.on_change()
+
+    async def _flush(self, flush: Callable[..., Coroutine[Any, Any, None]], tenant: str, items: Sequence[Any]) -> None:
+        """Store results; while the store is away they are kept and tried again: an answer once heard is not lost."""
+        while True:
+            try:
+                async with self.pool.connection() as connection:
+                    await flush(connection, self.leases, self.landscape[tenant], items, self.clock())
+                return
+            except LeaseLost:
+                return
+            except (psycopg.OperationalError, psycopg.errors.DeadlockDetected):
+                await asyncio.sleep(0.2)
+
+    def _forget(self, outcomes: dict[str, list[Outcome]], readings: dict[str, list[Reading]]) -> None:
+        for tenant, some in outcomes.items():
+            for outcome in some:
+                self.under_way.pop((tenant, outcome.sending.replica_id), None)
+        for tenant, seen in readings.items():
+            for reading in seen:
+                self.under_way.pop((tenant, reading.replica["replica_id"]), None)
+
+    async def settle_doubtful(self) -> None:
+        """After a lost COMMIT (F33): what is in the store but was never sent goes back to pending."""
+        doubtful, self._doubtful = self._doubtful, []
+        for tenant in {s.tenant for s in doubtful}:
+            mine = [s for s in doubtful if s.tenant == tenant]
+            async with self.pool.connection() as connection, tenant_transaction(connection, tenant) as cursor:
+                there = await committed_but_unsent(cursor, tenant, mine)
+            if there:
+                await self._flush(flush_outcomes, tenant, [Outcome(sending=s, verdict=NOT_SENT) for s in there])
+
+    async def drain(self) -> None:
+        """Let calls under way end and be flushed, for an ordered end."""
+        while self._calls or not self._finished.empty():
+            if self._finished.empty():
+                await asyncio.wait(self._calls, return_when=asyncio.FIRST_COMPLETED)
+            else:
+                await self.finish()
+
+
+_CLAIM = "select * from claim_due(%s::smallint[], %s, %s, %s)"
+
+
+def _ids(claims: Sequence[Claim]) -> list[str]:
+    return [claim["replica_id"] for claim in claims]
+
+
+def _by_kind(rows: Sequence[Row]) -> list[list[Row]]:
+    groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[(row["system"], row["kind"])].append(row)
+    return [group[n : n + READ_MAX] for group in groups.values() for n in range(0, len(group), READ_MAX)]

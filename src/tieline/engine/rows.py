@@ -1,0 +1,37 @@
+"""Hundreds of rows in one statement: rows travel as one JSON parameter and are unpacked by the server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, LiteralString
+
+import msgspec
+from psycopg import AsyncConnection, AsyncCursor
+from psycopg.rows import dict_row
+
+Row = dict[str, Any]
+Cursor = AsyncCursor[Row]
+
+_encoder = msgspec.json.Encoder(enc_hook=lambda value: value.hex() if isinstance(value, bytes) else str(value))
+
+
+def as_json(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Rows for `jsonb_to_recordset`. Bytes become hex: read them with decode(column, 'hex')."""
+    return _encoder.encode(
+        [{k: v.hex() if isinstance(v, bytes) else v for k, v in row.items()} for row in rows]
+    ).decode()
+
+
+async def write(cursor: Cursor, sql: LiteralString, rows: Sequence[Mapping[str, Any]], *before: Any) -> None:
+    """Run `sql`, whose last parameter is the rows; nothing happens for no rows."""
+    if rows:
+        await cursor.execute(sql, (*before, as_json(rows)))
+
+
+@asynccontextmanager
+async def tenant_transaction(connection: AsyncConnection[Any], tenant: str) -> AsyncIterator[Cursor]:
+    """One transaction in which row-level security shows `tenant` and nothing else."""
+    async with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute("select set_config('tieline.tenant', %s, true)", (tenant,))
+        yield cursor

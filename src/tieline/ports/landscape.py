@@ -1,0 +1,57 @@
+"""One tenant's compiled configuration, as the engine needs it. The composition root builds it; nothing here does I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Protocol
+
+from tieline.ports.flows import Flow
+from tieline.ports.systems import Change, Source, System
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """What a hold code means for people: who owns it and how it is resolved."""
+
+    owner: str
+    way_out: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantSetup:
+    """`route` chooses the system for (role, legal entity), None when the firm has none.
+
+    `refuse` names the reason when a system may not write a change (ownership), None when it may.
+    `describe` names the business event that an accepted change is; `check_fact` refuses what is not in the catalogue.
+    `poll_every_s`: source -> seconds between polls; absent: not polled.
+    `today` is the calendar date of an instant where the legal entity lives.
+    """
+
+    tenant: str
+    firm: Any
+    config_version: str
+    systems: Mapping[str, System]
+    sources: Mapping[str, Source]
+    flows: tuple[Flow, ...]
+    route: Callable[[str, str], str | None]
+    refuse: Callable[[str, Change], str | None]
+    today: Callable[[str | None, datetime], date]
+    poll_every_s: Mapping[str, float]
+    advise: Callable[[str], Advice]
+    describe: Callable[[Change], tuple[str, dict[str, Any]] | None]
+    check_fact: Callable[[str, dict[str, Any]], None]
+
+
+Landscape = Mapping[str, TenantSetup]
+
+
+class Cipher(Protocol):
+    """Encrypts what must not lie in the store in clear. `context` binds a ciphertext to its place (X11)."""
+
+    def seal(self, plaintext: bytes, context: bytes) -> bytes: ...
+
+    def open(self, ciphertext: bytes, context: bytes) -> bytes:
+        """Raises Defect when the ciphertext was not sealed for this context."""
+        ...

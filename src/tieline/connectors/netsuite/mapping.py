@@ -188,6 +188,7 @@ def to_time_charge(row: Row, tables: Tables, ours: Doc) -> Fields:
 
 
 def from_invoice(doc: Doc, links: Links, item_of: Mapping[str, str], tables: Tables) -> Fields:
+    """Pending approval, and without line amounts: NetSuite multiplies itself, so that a wrong sum of ours shows."""
     entity = doc["legal_entity"]
     tax_code = tables.tax_codes.id_of(doc["tax_code"], entity=entity)
     project = _reference(links, "project", doc["project_id"])
@@ -206,7 +207,6 @@ def from_invoice(doc: Doc, links: Links, item_of: Mapping[str, str], tables: Tab
                     "description": line["description"],
                     "quantity": Decimal(line["quantity"]),
                     "rate": Decimal(line["unit_price"]),
-                    "amount": Decimal(line["amount"]["amount"]),
                     "taxCode": {"id": tax_code},
                 }
                 for line in doc["lines"]

@@ -58,21 +58,27 @@ class TokenSource:
             "client_assertion_type": _ASSERTION_TYPE,
             "client_assertion": self._assertion(),
         }
-        answer = await self._http.request(
-            "POST",
-            TOKEN_PATH,
-            content=urlencode(form).encode(),
-            headers={"Content-Type": "application/x-www-form-urlencoded"},
-            safe=True,
-        )
+        try:
+            answer = await self._http.request(
+                "POST",
+                TOKEN_PATH,
+                content=urlencode(form).encode(),
+                headers={"Content-Type": "application/x-www-form-urlencoded"},
+                safe=True,
+            )
+        except sdk.CredentialInvalid:
+            raise self._refused() from None
         if answer.status == 429:
             raise sdk.Throttled("NetSuite has no free place for a log-in at present.")
         if answer.status != 200 or not isinstance(answer.body, dict) or "access_token" not in answer.body:
-            raise sdk.CredentialInvalid(
-                f"NetSuite refuses the certificate {self._settings.certificate_id}: it may have expired (they live a "
-                "year) or been revoked; upload a new one and update certificate_id and private_key_ref."
-            )
+            raise self._refused()
         return str(answer.body["access_token"]), float(answer.body.get("expires_in", 3600))
+
+    def _refused(self) -> sdk.CredentialInvalid:
+        return sdk.CredentialInvalid(
+            f"NetSuite refuses the certificate {self._settings.certificate_id}: it may have expired (they live a "
+            "year) or been revoked; upload a new one and update certificate_id and private_key_ref."
+        )
 
     def _assertion(self) -> str:
         issued = int(self._wall()) - _SKEW_S

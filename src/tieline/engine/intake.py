@@ -98,7 +98,7 @@ class Intake:
         async with self.pool.connection() as connection:
             async with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
                 await cursor.execute(
-                    "select * from claim_intake(%s::smallint[], %s, %s)", (shards, CLAIM_MAX, list(self._under_way))
+                    "select * from claim_intake(%s::smallint[], %s, %s::uuid[])", (shards, CLAIM_MAX, list(self._under_way))
                 )
                 return [row for row in await cursor.fetchall() if row["tenant_id"] in self.landscape]
 

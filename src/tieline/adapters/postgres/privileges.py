@@ -59,8 +59,8 @@ CLAIMS_READS: Mapping[str, tuple[str, ...]] = {
 FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "claim_dirty(smallint[], int)": (WORKER,),
     "claim_wakes(smallint[], timestamptz, int)": (WORKER, SCHEDULER),
-    "claim_due(smallint[], int)": (WORKER,),
-    "claim_intake(smallint[], int)": (WORKER,),
+    "claim_due(smallint[], int, text[], text[])": (WORKER,),
+    "claim_intake(smallint[], int, uuid[])": (WORKER,),
     "unsettled(smallint[])": (WORKER,),
     "authenticate(bytea)": (EDGE, API),
     "tenant_backlog()": (API, WORKER, SCHEDULER),

@@ -224,7 +224,7 @@ class Pump:
                 await self.finish()
 
 
-_CLAIM = "select * from claim_due(%s::smallint[], %s, %s, %s)"
+_CLAIM = "select * from claim_due(%s::smallint[], %s, %s::text[], %s::text[])"
 
 
 def _ids(claims: Sequence[Claim]) -> list[str]:

@@ -29,18 +29,21 @@ create function public.claim_wakes(shards smallint[], at timestamptz, n int)
   order by l.wake_at limit n
 $$;
 
-create function public.claim_due(shards smallint[], n int)
+-- `busy` names systems (tenant/system) that take nothing now, `taken` replicas (tenant/replica) that are under way.
+create function public.claim_due(shards smallint[], n int, busy text[], taken text[])
   returns table (tenant_id text, replica_id text, shard smallint, step text, system text)
   language sql stable security definer set search_path = '' as $$
   select l.tenant_id, l.replica_id, l.shard, l.step, l.system from unnest(shards) as s (shard)
   cross join lateral (
     select q.tenant_id, q.replica_id, q.shard, q.step, q.system, q.priority, q.due_at from public.due as q
-    where q.shard = s.shard and q.due_at <= now() order by q.priority, q.due_at limit n
+    where q.shard = s.shard and q.due_at <= now() and not q.tenant_id || '/' || q.system = any (busy)
+      and not q.tenant_id || '/' || q.replica_id = any (taken)
+    order by q.priority, q.due_at limit n
   ) as l
   order by l.priority, l.due_at limit n
 $$;
 
-create function public.claim_intake(shards smallint[], n int)
+create function public.claim_intake(shards smallint[], n int, taken uuid[])
   returns table (tenant_id text, input_id uuid, received_at timestamptz, shard smallint, system text)
   language sql stable security definer set search_path = '' as $$
   select k.tenant_id, k.input_id, k.received_at, k.shard, i.system
@@ -48,7 +51,7 @@ create function public.claim_intake(shards smallint[], n int)
     select l.* from unnest(shards) as s (shard)
     cross join lateral (
       select q.tenant_id, q.input_id, q.received_at, q.shard, q.due_at from public.intake as q
-      where q.shard = s.shard and q.due_at <= now() order by q.due_at limit n
+      where q.shard = s.shard and q.due_at <= now() and not q.input_id = any (taken) order by q.due_at limit n
     ) as l
     order by l.due_at limit n
   ) as k

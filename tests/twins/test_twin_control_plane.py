@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import httpx2
@@ -47,6 +48,33 @@ def test_a_killed_twin_still_holds_items_keys_journal_clock_and_faults(tmp_path:
         assert httpx2.post(twin.url + "/n/items", json=ITEM).status_code == 201, "the fault had been spent"
 
 
+def test_whatever_a_killed_twin_had_answered_for_is_in_its_journal(tmp_path: Path) -> None:
+    answered: list[str] = []
+    half = threading.Event()
+
+    def write(url: str) -> None:
+        with Client(base_url=url) as client:
+            for n in range(20_000):
+                try:
+                    client.put(f"/k-put/items/{n}", json={"key": str(n), "revision": 1}).raise_for_status()
+                except httpx2.TransportError:
+                    return
+                answered.append(str(n))
+                if n == 200:
+                    half.set()
+
+    with served("kv", tmp_path) as twin:
+        writer = threading.Thread(target=write, args=(twin.url,))
+        writer.start()
+        assert half.wait(20)
+        twin.kill()
+        writer.join(20)
+        twin.start()
+        stated = [entry["natural_key"] for entry in twin.journal()]
+        assert stated[: len(answered)] == answered
+        assert len(stated) <= len(answered) + 1, "at most the request that was under way"
+
+
 def test_a_reset_twin_is_as_good_as_new(kv: Served, items: Client) -> None:
     items.put("/k-put/items/inv_1", json=ITEM)
     kv.faults([{"fault": {"code": "F4"}}])
@@ -80,3 +108,10 @@ def test_a_twin_ends_when_it_is_told_to(tmp_path: Path) -> None:
         twin.stop()
         with pytest.raises(httpx2.ConnectError):
             httpx2.get(twin.url + "/_twin/health")
+
+
+def test_a_twin_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    with served("kv", tmp_path) as twin:
+        assert twin.process.stdin is not None
+        twin.process.stdin.close()
+        assert twin.process.wait(5) is not None

@@ -7,7 +7,7 @@ import importlib
 import secrets
 from pathlib import Path
 
-from tieline.twins.chassis import Twin, serve
+from tieline.twins.chassis import Twin, end_with_parent, serve
 from tieline.twins.process import names
 
 
@@ -26,7 +26,10 @@ def main() -> None:
     parser.add_argument("--latency-ms", type=float, default=0.0, help="wait before each of the vendor's operations")
     parser.add_argument("--control-token", default="", help="for /_twin/; printed when none is given")
     parser.add_argument("--option", type=_pair, action="append", default=[], help="name=value, see the twin's PAGE.md")
+    parser.add_argument("--with-parent", action="store_true", help="end when the starting process ends (stdin closes)")
     given = parser.parse_args()
+    if given.with_parent:
+        end_with_parent()
     kind: type[Twin] = importlib.import_module(f"tieline.twins.{given.name}").TWIN
     token = given.control_token or secrets.token_urlsafe(16)
     twin = kind(given.state, control_token=token, latency_ms=given.latency_ms, options=dict(given.option))

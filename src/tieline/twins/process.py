@@ -39,10 +39,18 @@ class Served:
     def start(self) -> None:
         """Starts, or starts again after `kill`, on the same port and with the same state."""
         command = [sys.executable, "-m", "tieline.twins", self.name, "--port", str(self._port)]
-        command += ["--state", str(self.state), "--latency-ms", str(self._latency_ms), "--control-token", _TOKEN]
+        command += [
+            "--state",
+            str(self.state),
+            "--latency-ms",
+            str(self._latency_ms),
+            "--control-token",
+            _TOKEN,
+            "--with-parent",
+        ]
         for name, value in self._options.items():
             command += ["--option", f"{name}={value}"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
@@ -96,8 +104,9 @@ class Served:
 
     def _reap(self) -> None:
         self.process.wait(_PATIENCE_S)
-        if self.process.stdout is not None:
-            self.process.stdout.close()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
 
 
 @contextmanager

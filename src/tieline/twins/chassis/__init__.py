@@ -10,7 +10,7 @@ from tieline.twins.chassis.clock import Clock
 from tieline.twins.chassis.journal import TruthJournal
 from tieline.twins.chassis.rules import Fault, Faults, Match, Rule
 from tieline.twins.chassis.sender import Delivery, Sender, Signed
-from tieline.twins.chassis.serving import serve
+from tieline.twins.chassis.serving import end_with_parent, serve
 from tieline.twins.chassis.store import KeyTaken, Store, reading_as_of
 from tieline.twins.chassis.twin import Twin
 
@@ -31,6 +31,7 @@ __all__ = [
     "accepted",
     "answer",
     "body",
+    "end_with_parent",
     "fault_of",
     "reading_as_of",
     "serve",

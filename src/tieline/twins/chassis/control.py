@@ -69,9 +69,11 @@ def control_plane(twin: Controlled) -> ASGIApp:
         twin.rollback()
         if isinstance(error, TielineError):
             return answer({"code": error.code, "message": error.detail}, 403 if isinstance(error, NotAllowed) else 400)
-        return answer({"code": "rejected", "message": str(error)}, 400)
+        if isinstance(error, ValueError | KeyError):
+            return answer({"code": "rejected", "message": repr(error)}, 400)
+        return answer({"code": "twin_defect", "message": repr(error)}, 500)
 
-    handlers = dict.fromkeys((TielineError, msgspec.ValidationError, ValueError), explain)
+    handlers = dict.fromkeys((TielineError, msgspec.ValidationError, ValueError, KeyError, Exception), explain)
     inner = Starlette(routes=routes, exception_handlers=handlers)
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:

@@ -16,6 +16,10 @@ CREATE TABLE IF NOT EXISTS unique_keys (
   kind TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, id TEXT NOT NULL,
   PRIMARY KEY (kind, name, value)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS unique_keys_by_id ON unique_keys (kind, id);
+CREATE TABLE IF NOT EXISTS labels (
+  kind TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, id TEXT NOT NULL,
+  PRIMARY KEY (kind, name, value, id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS labels_by_id ON labels (kind, id);
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS journal (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, principal TEXT NOT NULL, operation TEXT NOT NULL,
@@ -25,12 +29,12 @@ CREATE TABLE IF NOT EXISTS rules (id TEXT PRIMARY KEY, position INTEGER NOT NULL
   seen INTEGER NOT NULL, fired INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS deliveries (
-  seq INTEGER PRIMARY KEY, hook TEXT NOT NULL, event_id TEXT NOT NULL, event TEXT NOT NULL, url TEXT NOT NULL,
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, hook TEXT NOT NULL, event_id TEXT NOT NULL, event TEXT NOT NULL, url TEXT NOT NULL,
   body BLOB NOT NULL, variant TEXT NOT NULL, attempts INTEGER NOT NULL, state TEXT NOT NULL, status INTEGER,
   at TEXT NOT NULL);
 """
 
-_TABLES = ("documents", "versions", "unique_keys", "counters", "journal", "rules", "settings", "deliveries")
+_TABLES = ("documents", "versions", "unique_keys", "labels", "counters", "journal", "rules", "settings", "deliveries")
 
 
 def open_database(folder: Path) -> sqlite3.Connection:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import socket
 import sys
+import threading
 from typing import cast
 
 import msgspec
@@ -37,6 +40,17 @@ class _Server(uvicorn.Server):
         sys.stdout.flush()
 
 
+def end_with_parent() -> None:
+    """Ends this process when the one that started it is gone: its end of our stdin closes."""
+
+    def watch() -> None:
+        while os.read(0, 4096):
+            continue
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def serve(twin: Twin, port: int) -> None:
     """Blocks until SIGTERM or SIGINT. Prints one JSON line when the twin answers."""
     listener = socket.create_server(("127.0.0.1", port), backlog=2048)
@@ -52,6 +66,7 @@ def serve(twin: Twin, port: int) -> None:
         access_log=False,
         lifespan="off",
         timeout_graceful_shutdown=1,
+        timeout_keep_alive=75,
         server_header=False,
     )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

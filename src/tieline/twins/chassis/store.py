@@ -44,8 +44,19 @@ class Store:
         self._clock = clock
         self._hidden: dict[tuple[str, str], float] = {}
 
-    def put(self, kind: str, id: str, doc: Json, *, keys: Mapping[str, str] | None = None) -> None:
-        """Creates or replaces. `keys` replaces the document's unique keys; None keeps them. Raises KeyTaken."""
+    def put(
+        self,
+        kind: str,
+        id: str,
+        doc: Json,
+        *,
+        keys: Mapping[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
+        """Creates or replaces. `keys` (unique) and `labels` (not) replace the document's former ones, None keeps them.
+
+        Raises KeyTaken when another document holds one of the keys.
+        """
         now = self._clock.time()
         encoded = _encode(doc)
         created = self._db.execute(
@@ -59,6 +70,10 @@ class Store:
             )
         if keys is not None:
             self._index(kind, id, keys)
+        if labels is not None:
+            self._db.execute("DELETE FROM labels WHERE kind = ? AND id = ?", (kind, id))
+            rows = [(kind, name, value, id) for name, value in labels.items()]
+            self._db.executemany("INSERT INTO labels VALUES (?, ?, ?, ?)", rows)
 
     def delete(self, kind: str, id: str) -> bool:
         """A tombstone stays, so that lagging reads still see the document. False when there was none."""
@@ -95,6 +110,15 @@ class Store:
             return None
         doc = self.get(kind, row[0], fresh=fresh)
         return None if doc is None else (row[0], doc)
+
+    def labelled(self, kind: str, name: str, value: str, *, fresh: bool = False) -> list[tuple[str, Json]]:
+        """The documents that carry a label now, oldest creation first, as far as the lag lets them be seen."""
+        rows = self._db.execute(
+            "SELECT id FROM labels JOIN documents USING (kind, id) WHERE kind = ? AND name = ? AND value = ?"
+            " ORDER BY seq",
+            (kind, name, value),
+        ).fetchall()
+        return [(id, doc) for (id,) in rows if (doc := self.get(kind, id, fresh=fresh)) is not None]
 
     def list(self, kind: str, *, fresh: bool = False) -> list[tuple[str, Json]]:
         """All documents of a kind, oldest creation first."""

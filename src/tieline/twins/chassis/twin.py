@@ -116,14 +116,16 @@ class Twin(ABC):
         self._wire.end_outage()
 
     def _wired(self) -> Wire:
-        inner = Starlette(routes=list(self.routes()), exception_handlers={TielineError: self._explain})
+        handlers = {TielineError: self._explain, Exception: self._explain}
+        inner = Starlette(routes=list(self.routes()), exception_handlers=handlers)
         return Wire(self, inner)
 
     async def _explain(self, request: Request, error: Exception) -> Response:
+        """Nothing of a failed request stays. A defect of the twin answers 500 and is shown on its stderr."""
         self.rollback()
-        if not isinstance(error, TielineError):
-            raise error
-        return self.explain(error)
+        if isinstance(error, TielineError):
+            return self.explain(error)
+        return answer({"code": "twin_defect", "message": repr(error)}, 500)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application: the control plane sees no fault and no latency."""

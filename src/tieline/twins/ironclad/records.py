@@ -56,13 +56,27 @@ class Records:
             raise not_found("record")
         return record
 
-    def keep(self, record: Json, before: Json | None, principal: str, operation: str, *, announce: bool = True) -> Json:
+    def keep(
+        self,
+        record: Json,
+        before: Json | None,
+        principal: str,
+        operation: str,
+        *,
+        announce: bool = True,
+        correlation: str | None = None,
+    ) -> Json:
         """Writes a changed record, states it, and announces a change of its status."""
         record["lastUpdated"] = self._clock.text()
         record["contractStatus"] = _status_of(record, before, self._clock.text())
         self.write(record)
         self._journal.append(
-            principal=principal, operation=operation, kind=record["type"], natural_key=record["id"], payload=record
+            principal=principal,
+            operation=operation,
+            kind=record["type"],
+            natural_key=record["id"],
+            payload=record,
+            correlation=correlation,
         )
         old = before["contractStatus"]["status"] if before is not None else "indeterminate"
         if announce and record["contractStatus"]["status"] != old:
@@ -140,7 +154,8 @@ class Records:
         record["links"] = given.get("links", [])
         if "parent" in given:
             self._set_parent(record, given["parent"])
-        return answer(_shown(self.keep(record, None, principal, "create_record"), request))
+        kept = self.keep(record, None, principal, "create_record", correlation=_correlation(request))
+        return answer(_shown(kept, request))
 
     async def _replace(self, request: Request) -> Response:
         given = await body(request)
@@ -151,7 +166,8 @@ class Records:
                 raise missing(field)
         record = {**before, "type": checked_type(given["type"]), "name": str(given["name"])}
         record["properties"] = checked_properties(given["properties"])
-        return answer(_shown(self.keep(record, before, principal, "replace_record"), request))
+        kept = self.keep(record, before, principal, "replace_record", correlation=_correlation(request))
+        return answer(_shown(kept, request))
 
     async def _edit(self, request: Request) -> Response:
         given = await body(request)
@@ -170,7 +186,8 @@ class Records:
         record["links"] = [link for link in record["links"] if link not in given.get("removeLinks", [])]
         record["links"] += given.get("addLinks", [])
         self._relate(record, given)
-        return answer(_shown(self.keep(record, before, principal, "update_record"), request))
+        kept = self.keep(record, before, principal, "update_record", correlation=_correlation(request))
+        return answer(_shown(kept, request))
 
     async def _delete(self, request: Request) -> Response:
         principal = self._guard(request)
@@ -182,6 +199,7 @@ class Records:
             kind=record["type"],
             natural_key=record["id"],
             payload={"id": record["id"]},
+            correlation=_correlation(request),
         )
         return accepted()
 
@@ -206,6 +224,10 @@ class Records:
         if given.get("parentLinkType"):
             record["parentLinkType"] = given["parentLinkType"]
         self.adopt(record)
+
+
+def _correlation(request: Request) -> str | None:
+    return request.headers.get("tieline-correlation-id")
 
 
 def _status_of(record: Json, before: Json | None, now: str) -> Json:

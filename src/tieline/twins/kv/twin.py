@@ -101,8 +101,8 @@ class KeyValueTwin(Twin):
         marker = request.query_params.get("marker")
         moment = self.clock.time() - float(self.options.get("q_lag_s", "0"))
         with reading_as_of(moment):
-            found = [item for _, item in self.store.list("q") if marker is None or item.get("marker") == marker]
-        return answer({"items": found})
+            found = self.store.list("q") if marker is None else self.store.labelled("q", "marker", marker)
+        return answer({"items": [item for _, item in found]})
 
     async def _update(self, request: Request) -> Response:
         """PUT replaces, PATCH merges; both keep id and count a version."""
@@ -115,7 +115,7 @@ class KeyValueTwin(Twin):
             return refused
         base = before if request.method == "PATCH" else {}
         item = {**base, **given, "id": id, "version": before["version"] + 1}
-        self.store.put("q", id, item)
+        self.store.put("q", id, item, labels=_labels(item))
         self._state(request, "update", "q", given)
         return answer(item)
 
@@ -129,7 +129,7 @@ class KeyValueTwin(Twin):
     def _created(self, kind: str, given: Json) -> Json:
         id = f"{kind}-{self.store.next_number(kind)}"
         item = {**given, "id": id, "version": 1}
-        self.store.put(kind, id, item)
+        self.store.put(kind, id, item, labels=_labels(item))
         return item
 
     def _state(self, request: Request, operation: str, kind: str, given: Json) -> None:
@@ -142,6 +142,10 @@ class KeyValueTwin(Twin):
             idempotency_key=request.headers.get("idempotency-key"),
             correlation=request.headers.get("tieline-correlation-id"),
         )
+
+
+def _labels(item: Json) -> dict[str, str]:
+    return {"marker": str(item["marker"])} if "marker" in item else {}
 
 
 async def _item(request: Request) -> Json:

@@ -9,6 +9,7 @@ import httpx2
 import pytest
 from httpx2 import Client
 
+import tieline.twins
 from tieline.kit.errors import Rejected
 from tieline.twins.process import Served, names, served
 
@@ -101,6 +102,9 @@ def test_the_clock_is_moved_by_hand(kv: Served) -> None:
 
 def test_every_twin_has_a_page_that_says_what_it_does_not_do() -> None:
     assert {"kv", "ironclad"} <= set(names())
+    for name in names():
+        page = (Path(tieline.twins.__file__).parent / name / "PAGE.md").read_text()
+        assert "does not" in page.lower(), name
 
 
 def test_a_twin_ends_when_it_is_told_to(tmp_path: Path) -> None:

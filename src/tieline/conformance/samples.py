@@ -1,0 +1,107 @@
+"""Documents that the exam makes up: one complete chain from client to posting per case, each with ids of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from tieline import sdk
+from tieline.conformance.target import SampleTerms
+
+ORDER = ("client", "project", "work_element", "billing_rule", "time_charge", "invoice", "invoice_posting")
+DOCUMENTS: Mapping[str, type[Any]] = {
+    "client": sdk.Client,
+    "project": sdk.Project,
+    "work_element": sdk.WorkElement,
+    "billing_rule": sdk.BillingRule,
+    "time_charge": sdk.TimeCharge,
+    "invoice": sdk.Invoice,
+    "invoice_posting": sdk.InvoicePosting,
+}
+_RATE, _HOURS = Decimal("150.00"), Decimal("8.00")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """The documents of one case, by kind."""
+
+    documents: Mapping[str, Any]
+
+    def revised(self, kind: str) -> Any | None:
+        """The same document as a later revision wants it; None for what never changes."""
+        document = self.documents[kind]
+        if kind in ("client", "project", "work_element"):
+            return replace(document, name=f"{document.name} (revised)")
+        if kind == "billing_rule":
+            return replace(document, rate=sdk.Money(Decimal("165.00"), document.rate.currency))
+        return None
+
+    def unheard_of(self, kind: str) -> Any | None:
+        """The same document with a word that no mapping knows."""
+        document = self.documents[kind]
+        return replace(document, tax_code="UNHEARD_OF") if kind in ("client", "invoice") else None
+
+
+def chain(terms: SampleTerms, serial: str) -> Chain:
+    """Half a year of work for one client, one day of it done and billed."""
+    ids = {kind: sdk.stable_id(prefix, "exam", serial) for kind, prefix in _PREFIXES.items()}
+    entity, currency = terms.legal_entity, terms.currency
+    documents: dict[str, Any] = {
+        "client": _client(ids, terms, serial),
+        "project": sdk.Project(
+            id=ids["project"], contract_id=ids["contract"], client_id=ids["client"], name=f"Exam project {serial}",
+            legal_entity=entity, currency=currency, starts_on=date(2026, 3, 1), ends_on=date(2026, 9, 1),
+        ),
+        "work_element": sdk.WorkElement(
+            id=ids["work_element"], project_id=ids["project"], name=f"Exam work {serial}", legal_entity=entity,
+            service_line=terms.service_line, planned_hours=Decimal("200.00"), starts_on=date(2026, 3, 1),
+            ends_on=date(2026, 9, 1),
+        ),
+        "billing_rule": sdk.BillingRule(
+            id=ids["billing_rule"], work_element_id=ids["work_element"], project_id=ids["project"], legal_entity=entity,
+            strategy="time_and_materials", unit="hour", rate=sdk.Money(_RATE, currency), valid_from=date(2026, 3, 1),
+        ),
+        "time_charge": sdk.TimeCharge(
+            id=ids["time_charge"], time_entry_id=ids["time_entry"], work_element_id=ids["work_element"],
+            project_id=ids["project"], legal_entity=entity, resource_id=terms.resource_id, work_date=date(2026, 3, 31),
+            hours=_HOURS, rate=sdk.Money(_RATE, currency), amount=sdk.Money(_RATE * _HOURS, currency).rounded(),
+            narrative="Exam: Ä ö 雪 'quoted' <b>",
+        ),
+        "invoice": _invoice(ids, terms),
+    }  # fmt: skip
+    documents["invoice_posting"] = sdk.InvoicePosting(
+        id=ids["invoice_posting"], invoice_id=ids["invoice"], legal_entity=entity,
+        total=documents["invoice"].total, posting_date=date(2026, 3, 31),
+    )  # fmt: skip
+    return Chain(documents=documents)
+
+
+_PREFIXES = {
+    "client": "cli", "contract": "con", "project": "prj", "work_element": "wbs", "billing_rule": "bil",
+    "time_entry": "ten", "time_charge": "chg", "invoice": "inv", "invoice_posting": "pst",
+}  # fmt: skip
+
+
+def _client(ids: Mapping[str, str], terms: SampleTerms, serial: str) -> sdk.Client:
+    address = sdk.Address(street="Ärzteweg 1", city="Köln", postal_code="50667", country=terms.country)
+    return sdk.Client(
+        id=ids["client"], name=f"Exam & Söhne {serial}", legal_entity=terms.legal_entity, currency=terms.currency,
+        tax_code=terms.tax_code, address=address,
+    )  # fmt: skip
+
+
+def _invoice(ids: Mapping[str, str], terms: SampleTerms) -> sdk.Invoice:
+    net = sdk.Money(_RATE * _HOURS, terms.currency).rounded()
+    tax = net.times(Decimal(terms.tax_rate)).rounded()
+    line = sdk.InvoiceLine(
+        position=1, description="Exam work, March 2026", quantity=_HOURS, unit_price=_RATE, amount=net,
+        charge_ids=(ids["time_charge"],), work_element_id=ids["work_element"],
+    )  # fmt: skip
+    return sdk.Invoice(
+        id=ids["invoice"], contract_id=ids["contract"], project_id=ids["project"], client_id=ids["client"],
+        legal_entity=terms.legal_entity, currency=terms.currency, invoice_date=date(2026, 3, 31),
+        tax_code=terms.tax_code, tax_rate=Decimal(terms.tax_rate), lines=(line,), net=net, tax=tax, total=net + tax,
+    )  # fmt: skip

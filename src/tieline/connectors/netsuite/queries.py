@@ -3,7 +3,7 @@
 MAPPING.md says which table and column names were not verified against an account.
 """
 
-# ruff: noqa: S608  values come through wire.literal, which escapes them; SuiteQL over REST has no parameters
+
 
 from __future__ import annotations
 

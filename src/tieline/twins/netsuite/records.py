@@ -166,7 +166,8 @@ def require(kind: str, doc: Doc) -> None:
 
 def told(kind: str, doc: Doc) -> Doc:
     """A stored record as the account answers with it: numbers as numbers, sublists as collections."""
-    return {name: _told(FIELDS[kind].get(name, "string"), value) for name, value in doc.items() if name[0] != "_"}
+    known = FIELDS[kind]
+    return {name: _told(known[name], value) for name, value in doc.items() if name in known}
 
 
 def _told(what: str, value: Json) -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
@@ -29,7 +30,9 @@ _decoder = msgspec.json.Decoder(float_hook=str)
 
 
 class NetSuiteTwin(Twin):
-    """Options: `account`, `pool` (calls in flight), `outside` (of which others use), `routing` on|off, `rounding`."""
+    """Options: `account`, `pool` (calls in flight), `outside` (of which others use), `routing` on|off, `rounding`,
+    and `certificate` (file with a public key) with `certificate_id` and `client_id` for a first integration.
+    """
 
     name = "netsuite"
 
@@ -62,6 +65,11 @@ class NetSuiteTwin(Twin):
                 self.store.put(kind, doc["id"], doc)
 
     def _restore_access(self) -> None:
+        if path := self.options.get("certificate"):
+            name = self.options.get("certificate_id", "cert-1")
+            client = self.options.get("client_id", "tieline")
+            key = Path(path).read_text()
+            self.door.integrations[name] = Integration(client_id=client, certificate_id=name, public_key=key)
         for _, doc in self.store.list("integration", fresh=True):
             self.door.integrations[doc["certificate_id"]] = Integration(**doc)
         for _, doc in self.store.list("token_pair", fresh=True):

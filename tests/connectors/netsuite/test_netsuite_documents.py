@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-import documents as d
+import netsuite_documents as d
 import pytest
 
 from tieline import sdk

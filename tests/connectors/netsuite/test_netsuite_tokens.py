@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-import documents as d
+import netsuite_documents as d
 import pytest
 from joserfc.jwk import RSAKey
 

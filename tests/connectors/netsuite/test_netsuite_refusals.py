@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import documents as d
+import netsuite_documents as d
 import pytest
 
 from tieline import sdk

@@ -100,10 +100,17 @@ def test_two_amendments_signed_at_the_same_instant_freeze_the_rate_until_a_perso
 def test_a_retroactive_amendment_without_an_end_is_held_until_a_person_confirms_what_it_replaces() -> None:
     late = amendment(2, "205", "2026-03-15", signed_at=at("2026-04-05T09:00:00"))
     world = World(now=at("2026-04-06T10:00:00")).add(contract(), client(), amendment(), late)
-    hold = holds(world.say())["amendment:am_2"]
-    assert hold.code == "AMENDMENT_DISPLACES" and "tieline apply amendment_terms:am_2" in hold.way_out
+    hold = holds(world.say())["amendment_terms:am_2"]
+    assert hold.code == "AMENDMENT_DISPLACES" and hold.evidence["document"] == plain(late)
     world.approve("amendment_terms:am_2", plain(late))
     assert set(in_force(world).values()) == {"205"} and codes(world.say()) == set()
+
+
+def test_a_further_amendment_that_states_the_later_rate_resolves_the_displacement() -> None:
+    late = amendment(2, "205", "2026-03-15", signed_at=at("2026-04-05T09:00:00"))
+    restated = amendment(3, "210", signed_at=at("2026-04-06T09:00:00"))
+    world = World(now=at("2026-04-06T10:00:00")).add(contract(), client(), amendment(), late, restated)
+    assert set(in_force(world).values()) == {"210"} and codes(world.say()) == set()
 
 
 def test_an_amendment_of_a_line_that_does_not_exist_is_held() -> None:

@@ -159,7 +159,7 @@ def _displacing(contract: Contract, amendments: Sequence[Amendment]) -> _Faults:
                 or early.effective_from <= late.effective_from
             ):
                 continue
-            if any(rate_in(early, c.line_id) not in (None, c.rate) for c in late.changes):
+            if any(_lowers(late, early, c.line_id, amendments) for c in late.changes):
                 yield (
                     late,
                     finding(
@@ -172,6 +172,20 @@ def _displacing(contract: Contract, amendments: Sequence[Amendment]) -> _Faults:
                         amendment_id=late.id,
                     ),
                 )
+
+
+def _lowers(late: Amendment, early: Amendment, line_id: str, amendments: Sequence[Amendment]) -> bool:
+    """Whether `late` replaces the rate of `early` and no still later signature says that this is meant."""
+    if rate_in(early, line_id) in (None, rate_in(late, line_id)):
+        return False
+    return not any(
+        a.signed_at is not None
+        and late.signed_at is not None
+        and a.signed_at > late.signed_at
+        and a.effective_to is None
+        and covers(a, line_id, early.effective_from)
+        for a in amendments
+    )
 
 
 def _conflict(contract: Contract, one: Amendment, other: Amendment, reason: str) -> Finding:

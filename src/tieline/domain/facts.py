@@ -65,6 +65,27 @@ def payload(event: object) -> dict[str, Json]:
     return written
 
 
+def fact_of_record(kind: str, doc: Mapping[str, Json]) -> str | None:
+    """The event type that an accepted version of a source record is; None for kinds that are no event of their own."""
+    state = str(doc.get("state"))
+    match kind:
+        case "client_record":
+            name = "client.recorded"
+        case "contract":
+            name = f"contract.{state}" if state in ("signed", "terminated") else "contract.recorded"
+        case "contract_approval":
+            name = "contract.approved"
+        case "amendment":
+            name = "amendment.signed" if doc.get("signed_at") else "amendment.recorded"
+        case "time_entry":
+            name = "time_entry.approved" if state == "approved" else "time_entry.recorded"
+        case "invoice_request":
+            name = "invoice.requested"
+        case _:
+            return None
+    return f"{PREFIX}{name}.v1"
+
+
 @fact("client.recorded", version="1.0")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientRecorded(ClientRecord):

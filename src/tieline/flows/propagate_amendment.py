@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 
+from tieline.domain.amendments import SetAside
 from tieline.domain.facts import AmendmentPropagated
 from tieline.domain.holds import finding
 from tieline.domain.rates import Term, turning_days
@@ -13,7 +14,7 @@ from tieline.flows.registry import flow
 from tieline.flows.say import confirmations, establish, hold, in_step, rule_hold
 from tieline.flows.targets import element_at, rule_of
 from tieline.flows.view import ContractView
-from tieline.kit.canonical import Json, plain
+from tieline.kit.canonical import Json, digest, plain
 from tieline.ports.decisions import Decision, Desired, Fact, Hold, WakeAt
 from tieline.ports.flows import Snapshot
 
@@ -25,7 +26,7 @@ def propagate_amendment(snapshot: Snapshot) -> Iterator[Decision]:
     if not view.exists:
         return
     for parked in view.terms.aside:
-        yield hold(parked.why, f"amendment:{parked.amendment.id}")
+        yield _parked(view, parked)
     if not view.ready:
         return
     yield from _next_turn(view)
@@ -56,6 +57,15 @@ def _rule(view: ContractView, line_id: str, term: Term) -> Desired:
         gate=f"amendment:{term.amendment_id}" if asks else None,
         basis=view.version,
     )
+
+
+def _parked(view: ContractView, parked: SetAside) -> Hold:
+    """A displacing amendment may be confirmed by a person, who approves exactly the document shown as evidence."""
+    key = parked.amendment.id
+    if parked.why.code != "AMENDMENT_DISPLACES":
+        return hold(parked.why, f"amendment:{key}")
+    doc = view.amendments[key].record.doc
+    return hold(parked.why, f"amendment_terms:{key}", evidence={"digest": digest(doc).hex(), "document": doc})
 
 
 def _waiting(view: ContractView, terms: Mapping[str, Term], rules: Mapping[str, Desired]) -> Iterator[Hold]:

@@ -32,7 +32,7 @@ def _wheel_folder() -> Path:
     if spec is None or spec.origin is None:
         raise Unavailable(
             f"The package {WHEEL} is not installed, so there is no embedded PostgreSQL: "
-            "install it, or name a server with TIELINE_DATABASE__URL_REF",
+            "install it, or name a server with TIELINE_DATABASE__URL",
             code="database_unavailable",
         )
     return Path(spec.origin).parent

@@ -52,7 +52,7 @@ def own_name() -> str:
     except KeyError:
         raise Unavailable(
             f"User id {os.geteuid()} has no name on this machine, which the embedded PostgreSQL needs to recognise the hub: "
-            "add it to /etc/passwd or name a server with TIELINE_DATABASE__URL_REF",
+            "add it to /etc/passwd or name a server with TIELINE_DATABASE__URL",
             code="database_unavailable",
         ) from None
 

@@ -1,0 +1,183 @@
+"""The shape of `tieline.yaml`. What crosses two places in the file is checked in `crosscheck.py`, connections in `systems.py`."""
+
+from __future__ import annotations
+
+import difflib
+from decimal import Decimal
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import available_timezones
+
+import platformdirs
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+Biller = Literal["hub", "erp", "psa"]
+_PLACE = r"^[a-z_]+\.[a-z_]+( at [a-z_]+)?$"
+
+
+def _loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _hub() -> dict[str, Biller]:
+    return {"*": "hub"}
+
+
+def _at_the_erp() -> dict[str, tuple[str, ...]]:
+    return {"*": ("erp",)}
+
+
+def _reference(value: str) -> str:
+    if value and not value.startswith(("env:", "file:", "vault:")):
+        raise ValueError(
+            "must say where the secret is kept (env:NAME, file:/path or vault:path), not be the secret itself"
+        )
+    return value
+
+
+def _currency(value: str) -> str:
+    if not (len(value) == 3 and value.isascii() and value.isalpha() and value.isupper()):
+        raise ValueError("must be an ISO 4217 currency code such as EUR")
+    return value
+
+
+def _zone(value: str) -> str:
+    if value not in available_timezones():
+        near = difflib.get_close_matches(value, available_timezones(), n=1)
+        raise ValueError(f"must be a time zone such as {near[0] if near else 'Europe/Berlin'}")
+    return value
+
+
+def _country(value: str) -> str:
+    if not (len(value) == 2 and value.isascii() and value.isalpha() and value.isupper()):
+        raise ValueError("must be an ISO 3166 country code of two capitals such as DE")
+    return value
+
+
+def _rate(value: Decimal) -> Decimal:
+    if not 0 <= value < 1:
+        raise ValueError("must be a fraction from 0 up to, not including, 1: twenty percent is 0.20")
+    return value
+
+
+Reference = Annotated[str, AfterValidator(_reference)]
+Currency = Annotated[str, AfterValidator(_currency)]
+Zone = Annotated[str, AfterValidator(_zone)]
+Country = Annotated[str, AfterValidator(_country)]
+Rate = Annotated[Decimal, AfterValidator(_rate)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OwnershipPart(Part):
+    """One declaration beyond the usual ones; the nearer wins: legal entity before all, then phase before all."""
+
+    entity: str = Field(description="Canonical entity.", examples=["client_record"])
+    field: str = Field(description="Its field; `*` for all without a declaration of their own.", examples=["address"])
+    role: str = Field(description="The role that owns it.", examples=["crm"])
+    legal_entity: str = Field(default="*", description="Where it holds.")
+    phase: str = Field(default="*", description="When it holds.")
+
+
+class FeedPart(Part):
+    """A field that a system feeds back or that is derived from another: written `entity.field` or `entity.field at role`."""
+
+    source: str = Field(pattern=_PLACE, description="Where it comes from.", examples=["client.address at erp"])
+    target: str = Field(pattern=_PLACE, description="What it changes.", examples=["client_record.address"])
+    legal_entity: str = Field(default="*", description="Where it holds.")
+
+
+class Database(Part):
+    url_ref: Reference = Field(
+        default="", description="Where the server's URL is kept. Empty: the embedded PostgreSQL."
+    )
+
+
+class Listen(Part):
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8600, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
+    tls_terminated: bool = Field(
+        default=False, description="A proxy in front encrypts. Needed to listen beyond this machine."
+    )
+
+    @model_validator(mode="after")
+    def _private_unless_encrypted(self) -> Listen:
+        if not self.tls_terminated and not _loopback(self.host):
+            raise ValueError(
+                f"host {self.host} is reachable from other machines, and API keys would travel unencrypted: "
+                "put a TLS proxy in front and set listen.tls_terminated: true, or listen on 127.0.0.1"
+            )
+        return self
+
+
+class Worker(Part):
+    lease_s: int = Field(default=15, ge=2, le=300, description="Seconds after which another worker may take over.")
+    batch: int = Field(default=200, ge=1, le=2_000, description="Rows that one claim takes.")
+    request_timeout_s: int = Field(default=30, ge=1, le=120, description="Longest life of one call to a system.")
+
+
+class LegalEntityPart(Part):
+    name: str = Field(default="", description="Registered name, as it stands on invoices.")
+    country: Country = Field(description="ISO 3166 country code.", examples=["DE"])
+    currency: Currency = Field(description="Currency of its books.", examples=["EUR"])
+    zone: Zone = Field(description="Time zone of its days and month ends.", examples=["Europe/Berlin"])
+    taxes: dict[str, Rate] = Field(
+        default_factory=dict, description="The firm's word for a tax to its rate as a fraction."
+    )
+
+
+class Activation(Part):
+    approval: Literal["clm", "crm"] = Field(default="clm", description="Whose approval activates a contract.")
+
+
+class Amendments(Part):
+    apply: Literal["approved", "automatic"] = Field(
+        default="approved", description="Whether a person approves the plan first."
+    )
+
+
+class SystemPart(BaseModel):
+    """`connector` decides which further keys are allowed."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    connector: str = Field(description="Which connector serves this system.", examples=["tryton"])
+    overlay: dict[str, dict[str, str]] = Field(default_factory=dict, description="Field: {vendor's value: our value}.")
+
+
+class TenantPart(Part):
+    name: str = Field(default="", description="The firm's name.")
+    legal_entities: dict[str, LegalEntityPart] = Field(min_length=1, description="The companies of the firm.")
+    roles: dict[str, str | dict[str, str]] = Field(description="Role to system, for all or per legal entity.")
+    biller: dict[str, Biller] = Field(default_factory=_hub, description="Who composes invoices.")
+    rater: dict[str, Biller] = Field(default_factory=_hub, description="Who prices work.")
+    project_homes: dict[str, tuple[str, ...]] = Field(
+        default_factory=_at_the_erp, description="Roles whose systems hold projects."
+    )
+    activation: Activation = Activation()
+    amendments: Amendments = Amendments()
+    service_lines: tuple[str, ...] = Field(default=(), description="What the firm sells; others are refused.")
+    ownership: tuple[OwnershipPart, ...] = Field(
+        default=(), description="Who owns a field, where it is not the usual one."
+    )
+    feeds: tuple[FeedPart, ...] = Field(default=(), description="Fields fed back by systems; cycles are refused.")
+    systems: dict[Name, SystemPart] = Field(min_length=1, description="The connected systems.")
+
+
+class Document(Part):
+    home: Path = Field(
+        default_factory=lambda: platformdirs.user_data_path("tieline"), description="Where the hub keeps its files."
+    )
+    database: Database = Database()
+    listen: Listen = Listen()
+    worker: Worker = Worker()
+    tenants: dict[Name, TenantPart] = Field(default_factory=dict, description="One firm each.")

@@ -1,0 +1,46 @@
+"""What the rest of the product gets: whole, checked, immutable. No secret is in it, only where each is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tieline.adapters.config.model import Listen, Worker
+from tieline.domain.firm import Firm
+from tieline.domain.ownership import Ownership
+from tieline.sdk import ConnectorSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemSettings:
+    """One connected system. `secret_refs`: the connector's name for a secret (without `_ref`) to its reference."""
+
+    name: str
+    connector: str
+    settings: ConnectorSettings
+    secret_refs: Mapping[str, str]
+    overlay: Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant:
+    name: str
+    firm: Firm
+    systems: Mapping[str, SystemSettings]
+    ownership: Ownership
+
+    @property
+    def config_version(self) -> str:
+        return self.firm.config_version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """`database_url_ref` is empty for the embedded server."""
+
+    home: Path
+    database_url_ref: str
+    listen: Listen
+    worker: Worker
+    tenants: Mapping[str, Tenant]

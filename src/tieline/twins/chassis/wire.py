@@ -106,7 +106,7 @@ class Wire:
                 await _silence(receive, fault.hold_s)
                 await _reset(scope, receive)
             case "F3":
-                good = await self._captured(scope, receive) if fault.effect else Whole(200, b'{"id":"1"}')
+                good = await self._captured(scope, receive) if fault.effect else await _unread(receive)
                 await _cut(fault, good, scope, receive)
             case "F4":
                 if fault.effect:
@@ -118,6 +118,7 @@ class Wire:
             case "F7":
                 await _send_whole(send, throttled(fault, self._twin.clock.now()))
             case "F15" if fault.shape == "reset":
+                await _unread(receive)
                 await _reset(scope, receive)
             case "F15":
                 await _send_whole(send, out_of_order(fault))
@@ -141,6 +142,13 @@ async def _send_whole(send: Send, whole: Whole) -> None:
     headers = [*whole.headers, (b"content-length", str(len(whole.content)).encode())]
     await send({"type": "http.response.start", "status": whole.status, "headers": headers})
     await send({"type": "http.response.body", "body": whole.content})
+
+
+async def _unread(receive: Receive) -> Whole:
+    """Takes the request in without acting on it: a client then meets the reset while it reads, never while it writes."""
+    while (message := await receive())["type"] == "http.request" and message.get("more_body"):
+        continue
+    return Whole(200, b'{"id":"1"}')
 
 
 async def _silence(receive: Receive, seconds: float) -> None:

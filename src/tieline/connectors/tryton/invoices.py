@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import NoReturn
 
 from tieline import sdk
@@ -72,7 +73,7 @@ class Invoices(Books, sdk.WritesInvoices, sdk.PostsInvoices, sdk.ReadsLedger):
         if row["state"] in POSTED:
             return _ref(row)
         _must_be_as_approved(row, posting)
-        await self._period_must_be_open(company.id, posting["posting_date"])
+        await self._period_must_be_open(company, posting["posting_date"])
         return _ref(await self._post(company, row["id"]))
 
     async def find_invoice_posting(self, envelope: sdk.Envelope) -> sdk.ExternalRef | None:
@@ -107,7 +108,9 @@ class Invoices(Books, sdk.WritesInvoices, sdk.PostsInvoices, sdk.ReadsLedger):
             row = await self._invoice_row(company.id, record)
             if row["state"] in POSTED:
                 return row
-            if warned or isinstance(refused, sdk.Blocked):
+            if isinstance(refused, sdk.Blocked):
+                raise _forbidden() from refused
+            if warned:
                 raise
             raise sdk.Blocked(
                 f"{refused.detail} The invoice is still a draft: clear the reason in Tryton, or post it there by hand "
@@ -115,21 +118,20 @@ class Invoices(Books, sdk.WritesInvoices, sdk.PostsInvoices, sdk.ReadsLedger):
                 code="ERP_WARNING",
             ) from refused
 
-    async def _period_must_be_open(self, company: int, day: str) -> None:
-        domain = [
-            ["company", "=", company],
-            ["type", "=", "standard"],
-            ["start_date", "<=", day],
-            ["end_date", ">=", day],
-        ]
-        rows = await self.wire.search(company, "account.period", domain, ["company.id", "state", "name"], 2)
-        if not any(row["state"] == "open" for row in rows):
-            name = rows[0]["name"] if rows else f"for {day}"
-            raise sdk.Blocked(
-                f"The accounting period {name} is not open in Tryton: the controller opens it, or the invoice gets a date "
-                "in an open period.",
-                code="PERIOD_CLOSED",
-            )
+    async def _period_must_be_open(self, company: CompanySettings, day: str) -> None:
+        """The period, and the journal within it, which a controller closes separately and reopens separately."""
+        within = [["start_date", "<=", _day(day)], ["end_date", ">=", _day(day)], ["type", "=", "standard"]]
+        mine = ["company", "=", company.id]
+        periods = await self.wire.search(
+            company.id, "account.period", [mine, *within], ("company.id", "state", "name"), 2
+        )
+        open_ones = [period for period in periods if period["state"] == "open"]
+        if not open_ones:
+            name = periods[0]["name"] if periods else f"for {day}"
+            raise _closed(f"accounting period {name}")
+        closed = [["period", "=", open_ones[0]["id"]], ["journal", "=", company.journal], ["state", "=", "closed"]]
+        if await self.wire.search(company.id, "account.journal.period", closed, ("state",), 1):
+            raise _closed(f"invoice journal of the period {open_ones[0]['name']}")
 
     async def _marked_invoice(self, company: int, marker: str) -> Row | None:
         domain = [
@@ -176,6 +178,26 @@ def _cannot_change(row: Row) -> NoReturn:
         f"Invoice {row['number']} is posted in Tryton and cannot be changed or taken back: correct it with a credit memo.",
         code="ALREADY_POSTED",
     )
+
+
+def _closed(what: str) -> sdk.Blocked:
+    return sdk.Blocked(
+        f"The {what} is not open in Tryton: the controller opens it, or the invoice gets a date in an open period.",
+        code="PERIOD_CLOSED",
+    )
+
+
+def _forbidden() -> sdk.Blocked:
+    """Tryton has one empty answer for a missing right, for closed books and for the loser of two postings at once."""
+    return sdk.Blocked(
+        "Tryton forbids this posting without saying why: give the key's user the group Accounting, or have the controller "
+        "look whether the books are closed.",
+        code="ACCESS_MISSING",
+    )
+
+
+def _day(text: str) -> date:
+    return date.fromisoformat(text)
 
 
 def _must_be_as_approved(row: Row, posting: Row) -> None:

@@ -81,12 +81,20 @@ class Witness:
             number=invoice["number"], state=invoice["state"], total=invoice["total_amount"], lines=tuple(lines)
         )
 
-    def close_period(self, first_day: date, *, reopen: bool = False) -> None:
-        """What a controller does; needs the seed's `controller_key`."""
+    def close_period(self, first_day: date) -> None:
+        """What a controller does; needs the seed's `controller_key`. Tryton closes the period's journals with it."""
+        self._press_period(first_day, "close")
+
+    def reopen_period(self, first_day: date) -> None:
+        period = self._press_period(first_day, "reopen")
+        for journal in self._read("account.journal.period", [["period", "=", period], ["state", "=", "closed"]], "id"):
+            self._http.post(f"account.journal.period/{journal['id']}/reopen", json={}).raise_for_status()
+
+    def _press_period(self, first_day: date, button: str) -> int:
         starts = [["company", "=", self._company], ["type", "=", "standard"], ["start_date", "=", _day(first_day)]]
-        period = self._read("account.period", starts, "state")[0]["id"]
-        answer = self._http.post(f"account.period/{period}/{'reopen' if reopen else 'close'}", json={})
-        answer.raise_for_status()
+        period = int(self._read("account.period", starts, "state")[0]["id"])
+        self._http.post(f"account.period/{period}/{button}", json={}).raise_for_status()
+        return period
 
     def counts(self) -> dict[str, int]:
         """How many of each the company holds: what must not change when nothing should happen."""

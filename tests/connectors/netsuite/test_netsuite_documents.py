@@ -10,6 +10,7 @@ import pytest
 
 from tieline import sdk
 from tieline.connectors.netsuite import NetSuite
+from tieline.sdk.system import ConnectedSystem
 from tieline.twins.process import Served
 
 CARRIED_NOT = {
@@ -105,7 +106,7 @@ async def test_find_tells_certain_absence_and_the_same_reference_as_put(netsuite
     assert await netsuite.find_client(envelope) == created
 
 
-async def test_two_thousand_time_charges_read_back_in_order_over_several_pages(netsuite: NetSuite) -> None:
+async def test_more_documents_than_one_query_takes_come_back_in_the_order_asked_for(netsuite: NetSuite) -> None:
     links = await shell(netsuite)
     charges = [d.envelope(d.time_charge(f"chg_{n}", str(Decimal(n % 8 + 1) / 2)), links) for n in range(120)]
     for charge in charges:
@@ -122,6 +123,26 @@ async def test_EX_2_1_three_half_hours_at_185_25_stand_on_the_invoice_as_277_89(
     (observed,) = await netsuite.read_invoice([envelope])
     same(observed, envelope)
     assert observed is not None and observed.doc["net"]["amount"] == "277.89"
+
+
+async def test_an_invoice_of_1100_lines_is_read_over_two_pages_without_losing_one(netsuite: NetSuite) -> None:
+    links = await shell(netsuite)
+    envelope = d.envelope(d.invoice(lines=[("1", "10.00")] * 1100, tax="2200.00", total="13200.00"), links)
+    await netsuite.put_invoice(envelope)
+    (observed,) = await netsuite.read_invoice([envelope])
+    same(observed, envelope)
+
+
+async def test_the_engine_reaches_every_promised_operation_through_the_sdk(netsuite: NetSuite) -> None:
+    system = ConnectedSystem("netsuite-us", netsuite)
+    links = await shell(netsuite)
+    envelope = d.envelope(d.invoice(tax="55.58", total="333.47"), links)
+    created = await system.put(envelope)
+    assert await system.look(envelope) == created
+    assert await system.end(envelope, "cancel") == created
+    assert await system.read([envelope]) == [None]
+    for kind, verb in NetSuite.manifest.operations:
+        assert system.operation(kind, verb) is not None
 
 
 async def test_EX_2_2_tax_is_computed_once_on_the_base_and_not_line_by_line(netsuite: NetSuite) -> None:

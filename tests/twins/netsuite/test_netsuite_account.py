@@ -121,6 +121,13 @@ def test_an_approved_invoice_gets_its_number_and_a_balanced_ledger(account: Acco
     ]
 
 
+def test_a_late_write_of_the_draft_takes_a_posted_invoice_out_of_the_ledger(account: Account, draft: str) -> None:
+    """The danger of an upsert: nothing but the caller's own order protects what was approved."""
+    account.call("PATCH", f"invoice/{draft}", {"approvalStatus": {"id": "2"}})
+    account.call("PUT", "invoice/eid:inv_1", {"approvalStatus": {"id": "1"}})
+    assert account.rows(f"SELECT debit FROM transactionaccountingline WHERE transaction = {draft}") == []
+
+
 @pytest.mark.parametrize(("rounding", "tax"), [("document", "6.67"), ("line", "6.66")])
 def test_tax_of_three_lines_of_11_11_depends_on_where_the_account_rounds(
     account: Account, draft: str, rounding: str, tax: str

@@ -3,8 +3,6 @@
 MAPPING.md says which table and column names were not verified against an account.
 """
 
-
-
 from __future__ import annotations
 
 from collections.abc import Sequence

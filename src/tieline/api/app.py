@@ -53,14 +53,15 @@ def create_api() -> FastAPI:
     api = FastAPI(title="Tieline", version="1", openapi_url="/openapi.json", docs_url=None, redoc_url=None)
     for router in (experience.router, process.router, systems.router, events.router):
         api.include_router(router)
-    api.add_exception_handler(TielineError, _tree)
+    api.add_exception_handler(TielineError, _any)
+    api.add_exception_handler(Exception, _any)
     api.add_exception_handler(RequestValidationError, _invalid)
     api.add_exception_handler(HTTPException, _framework)
     described(api)
     return api
 
 
-async def _tree(request: Request, error: Exception) -> Response:
+async def _any(request: Request, error: Exception) -> Response:
     return problem_of(request, error)
 
 

@@ -35,13 +35,14 @@ class Frame:
             return
         scope["tieline.correlation"] = uuid7()
         scope["tieline.traceparent"] = _traceparent(scope)
-        started = False
+        started = ended = False
 
         async def send_framed(message: Message) -> None:
-            nonlocal started
+            nonlocal started, ended
             if message["type"] == "http.response.start":
                 started = True
                 _frame(message, scope["tieline.correlation"])
+            ended = message["type"] == "http.response.body" and not message.get("more_body", False)
             await send(message)
 
         try:
@@ -49,6 +50,8 @@ class Frame:
                 check_headers(scope["headers"])
             await self._app(scope, receive, send_framed)
         except Exception as error:
+            if ended:
+                return  # answered as a problem further inside, and noted there
             if started:
                 raise
             answer = problem_of(Request(scope), error)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
@@ -13,7 +12,7 @@ from psycopg_pool import AsyncConnectionPool
 from tieline.ports.commands import Commands
 from tieline.ports.landscape import Landscape
 
-Pool = AsyncConnectionPool[AsyncConnection[Any]]
+Pool = AsyncConnectionPool[AsyncConnection]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,7 +46,7 @@ async def order_about(cursor: Cursor, kind: str, member: str, value: str) -> Row
 
 
 _LANE: LiteralString = "select 1 from lanes where tenant_id = current_setting('tieline.tenant') and lane = %s"
-_RECORD: LiteralString = """select kind, record_id, lane, doc, version from records
+_RECORD: LiteralString = """select kind, record_id, lane, doc, version, source_system from records
 where tenant_id = current_setting('tieline.tenant') and kind = %s and record_id = %s"""
 _DOCUMENTS: LiteralString = """select record_id, doc from records
 where tenant_id = current_setting('tieline.tenant') and kind = %s and record_id = any(%s)"""

@@ -47,3 +47,13 @@ def finding(code: str, *, evidence: Json = None, amount: Money | None = None, **
 def known_code(code: str) -> HoldCode:
     """The entry of any code, also of an error's (`credential_invalid`); what nobody listed is a matter of integration."""
     return CATALOGUE.get(code.upper(), CATALOGUE["REJECTED"])
+
+
+def general_way_out(code: str) -> str:
+    """The way out without the values of one case, for places that only know the code: `‹contract›` stands for them."""
+    return known_code(code).way_out.format_map(_Placeholders())
+
+
+class _Placeholders(dict[str, str]):
+    def __missing__(self, name: str) -> str:
+        return f"‹{name.replace('_', ' ')}›"

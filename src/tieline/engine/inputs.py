@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncConnection, AsyncCursor
@@ -64,8 +64,9 @@ async def accept(connection: AsyncConnection[Any], inputs: Sequence[NewInput]) -
 
     Inside the caller's transaction it becomes part of it, so that a cursor is stored with its page (L4).
     """
-    ordered = sorted(enumerate(inputs), key=lambda item: (item[1].tenant, item[1].dedup, item[0]))
-    groups = [[item for _, item in group] for _, group in groupby(ordered, key=lambda item: item[1].tenant)]
+    prepared = [_Prepared(n, item, item.input_id, item.body_hash) for n, item in enumerate(inputs)]
+    prepared.sort(key=lambda one: (one.item.tenant, one.item.dedup, one.position))
+    groups = [list(group) for _, group in groupby(prepared, key=lambda one: one.item.tenant)]
     async with connection.transaction():
         fresh = await _write(connection, groups)
         seen = [n for n, group in enumerate(groups) if len(fresh[n]) < len(group)]
@@ -74,70 +75,76 @@ async def accept(connection: AsyncConnection[Any], inputs: Sequence[NewInput]) -
     crash_point("after_accept_commit")
     before = dict(zip(seen, known, strict=True))
     judged = [a for n, group in enumerate(groups) for a in _judge(group, fresh[n], before.get(n, []))]
-    positions = [position for position, _ in ordered]
-    return [accepted for _, accepted in sorted(zip(positions, judged, strict=True), key=lambda pair: pair[0])]
+    return [accepted for _, accepted in sorted(judged, key=lambda pair: pair[0])]
+
+
+class _Prepared(NamedTuple):
+    position: int
+    item: NewInput
+    input_id: UUID
+    body_hash: bytes
 
 
 Rows = list[tuple[Any, ...]]
 
 
-async def _write(connection: AsyncConnection[Any], groups: Sequence[Sequence[NewInput]]) -> list[set[UUID]]:
+async def _write(connection: AsyncConnection[Any], groups: Sequence[Sequence[_Prepared]]) -> list[set[UUID]]:
     """Per tenant: the input ids that are new."""
     asked: list[AsyncCursor[Any]] = []
     async with connection.pipeline():
         for group in groups:
-            await connection.execute(_TENANT, (group[0].tenant,))
+            await connection.execute(_TENANT, (group[0].item.tenant,))
             asked.append(await connection.execute(_INSERT, _columns(group)))
         await connection.execute(_WAKE)
     return [{row[0] for row in await cursor.fetchall()} for cursor in asked]
 
 
-async def _known(connection: AsyncConnection[Any], groups: Sequence[Sequence[NewInput]]) -> list[Rows]:
+async def _known(connection: AsyncConnection[Any], groups: Sequence[Sequence[_Prepared]]) -> list[Rows]:
     """Per tenant: what the keys were bound to, and the correlation of each original, in a newer snapshot than the insert."""
     asked: list[AsyncCursor[Any]] = []
     async with connection.pipeline():
         for group in groups:
-            await connection.execute(_TENANT, (group[0].tenant,))
-            keys = [item.dedup for item in group], [item.input_id for item in group]
+            await connection.execute(_TENANT, (group[0].item.tenant,))
+            keys = [one.item.dedup for one in group], [one.input_id for one in group]
             asked.append(await connection.execute(_KNOWN, keys))
     return [await cursor.fetchall() for cursor in asked]
 
 
-def _columns(group: Sequence[NewInput]) -> dict[str, Any]:
+def _columns(group: Sequence[_Prepared]) -> dict[str, Any]:
+    items = [one.item for one in group]
     return {
-        "tenant": group[0].tenant,
-        "input_id": [item.input_id for item in group],
-        "digest": [item.dedup for item in group],
-        "body_hash": [item.body_hash for item in group],
-        "channel": [item.channel for item in group],
-        "system": [item.system for item in group],
-        "topic": [item.topic for item in group],
-        "source_id": [item.source_id for item in group],
-        "source_version": [item.source_version for item in group],
-        "body": [item.body for item in group],
-        "correlation_id": [item.correlation_id for item in group],
-        "causation_id": [item.causation_id for item in group],
-        "principal": [item.principal for item in group],
-        "shard": [shard_of(f"{item.system}\x1f{item.source_id}") for item in group],
+        "tenant": items[0].tenant,
+        "input_id": [one.input_id for one in group],
+        "body_hash": [one.body_hash for one in group],
+        "digest": [item.dedup for item in items],
+        "channel": [item.channel for item in items],
+        "system": [item.system for item in items],
+        "topic": [item.topic for item in items],
+        "source_id": [item.source_id for item in items],
+        "source_version": [item.source_version for item in items],
+        "body": [item.body for item in items],
+        "correlation_id": [item.correlation_id for item in items],
+        "causation_id": [item.causation_id for item in items],
+        "principal": [item.principal for item in items],
+        "shard": [shard_of(f"{item.system}\x1f{item.source_id}") for item in items],
     }
 
 
-def _judge(group: Sequence[NewInput], fresh: set[UUID], known: Rows) -> list[Accepted]:
+def _judge(group: Sequence[_Prepared], fresh: set[UUID], known: Rows) -> list[tuple[int, Accepted]]:
     """The first of a new key is new; everything else is a duplicate, or a conflict when its content differs."""
     hashes = {bytes(digest): bytes(body_hash) for digest, body_hash, _, _ in known if digest is not None}
     correlations = {input_id: correlation_id for _, _, input_id, correlation_id in known if input_id is not None}
     new, judged = set(fresh), []
-    for item in group:
-        first = item.input_id in new
-        new.discard(item.input_id)
-        judged.append(
-            Accepted(
-                input_id=item.input_id,
-                correlation_id=correlations.get(item.input_id, item.correlation_id),
-                duplicate=not first,
-                conflict=not first and hashes[item.dedup] != item.body_hash,
-            )
+    for position, item, input_id, body_hash in group:
+        first = input_id in new
+        new.discard(input_id)
+        accepted = Accepted(
+            input_id=input_id,
+            correlation_id=correlations.get(input_id, item.correlation_id),
+            duplicate=not first,
+            conflict=not first and hashes[item.dedup] != body_hash,
         )
+        judged.append((position, accepted))
     return judged
 
 

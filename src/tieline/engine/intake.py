@@ -98,7 +98,8 @@ class Intake:
         async with self.pool.connection() as connection:
             async with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
                 await cursor.execute(
-                    "select * from claim_intake(%s::smallint[], %s, %s::uuid[])", (shards, CLAIM_MAX, list(self._under_way))
+                    "select * from claim_intake(%s::smallint[], %s, %s::uuid[])",
+                    (shards, CLAIM_MAX, list(self._under_way)),
                 )
                 return [row for row in await cursor.fetchall() if row["tenant_id"] in self.landscape]
 
@@ -254,7 +255,7 @@ def _subject(row: Row) -> str:
 
 
 def _hold(setup: TenantSetup, step: Step, code: str, sentence: str) -> NewHold:
-    row, advice = step.row, setup.advise(code)
+    row, advice, code = step.row, setup.advise(code), code.upper()
     return NewHold(
         lane=_subject(row), source="intake", code=code, subject=_subject(row), owner=advice.owner,
         sentence=f"{row['topic']} {row['source_id']} from {row['system']}: {sentence}", way_out=advice.way_out,

@@ -90,14 +90,29 @@ def _failed(next_: Next, error: TielineError, delay_s: float, *, tell: bool = Fa
 
 def _unknown(error: Exception, operation: Operation, attempts: int) -> Verdict:
     code, detail, told = _code(error), _detail(error), attempts >= QUIET_ATTEMPTS
+    pause = backoff(attempts, 1.0) if attempts else 0.0  # one lost answer is an accident, two are an outage
     settle_s = (operation.max_life + operation.consistency_window).total_seconds()
     match operation.op_class:
         case OperationClass.K_ONCE | OperationClass.K_PUT:
             return Verdict(
-                state="unknown", next="repeat", delay_s=backoff(attempts), code=code, detail=detail, tell=told
+                state="unknown",
+                next="repeat",
+                delay_s=backoff(attempts),
+                code=code,
+                detail=detail,
+                tell=told,
+                pause_system_s=pause,
             )
         case OperationClass.Q:
-            return Verdict(state="unknown", next="look", delay_s=settle_s, code=code, detail=detail, tell=told)
+            return Verdict(
+                state="unknown",
+                next="look",
+                delay_s=settle_s,
+                code=code,
+                detail=detail,
+                tell=told,
+                pause_system_s=pause,
+            )
     return Verdict(state="ambiguous", next="person", code="AMBIGUOUS", detail=detail, tell=True)
 
 

@@ -144,5 +144,5 @@ class Worker:
         async with connection:
             await connection.execute("listen tieline_work")
             while not self._stopping.is_set():
-                async for notice in connection.notifies(timeout=1.0):
+                async for notice in connection.notifies(timeout=0.25):
                     (self._intake_wanted if notice.payload == "intake" else self._plan_wanted).set()

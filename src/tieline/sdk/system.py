@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any, cast
 
 from tieline.kit.errors import Defect
@@ -14,13 +16,14 @@ from tieline.sdk.connector import Connector
 class ConnectedSystem:
     """One connector under its configured name. Knows only which method serves which kind."""
 
-    def __init__(self, name: str, connector: Connector) -> None:
+    def __init__(self, name: str, connector: Connector, *, call_life_s: float | None = None) -> None:
+        """`call_life_s` shortens or lengthens the longest life of a call that the manifest declares."""
         self.name = name
         self.connector = connector.manifest.name
         self.mapping_version = connector.manifest.mapping_version
-        self.concurrency = connector.manifest.concurrency
+        self.concurrency = int(getattr(connector.settings, "concurrency", connector.manifest.concurrency))
         self.source = connector
-        self._operations = connector.manifest.operations
+        self._operations = {key: _lived(each, call_life_s) for key, each in connector.manifest.operations.items()}
         self._verb_names = {c.kind: c.verb_name for c in _capabilities(type(connector))}
 
     def operation(self, kind: str, verb: str) -> Operation | None:
@@ -47,6 +50,10 @@ class ConnectedSystem:
         if method is None:
             raise Defect(f"{self.connector} has no {name}: the flow asks for what the manifest does not offer")
         return cast(Callable[..., Awaitable[Any]], method)
+
+
+def _lived(operation: Operation, call_life_s: float | None) -> Operation:
+    return operation if call_life_s is None else replace(operation, max_life=timedelta(seconds=call_life_s))
 
 
 def _capabilities(connector: type[Connector]) -> list[type[Capability]]:

@@ -120,9 +120,7 @@ class Listen(Part):
 
 
 class Worker(Part):
-    lease_s: int = Field(default=15, ge=2, le=300, description="Seconds after which another worker may take over.")
-    batch: int = Field(default=200, ge=1, le=2_000, description="Rows that one claim takes.")
-    request_timeout_s: int = Field(default=30, ge=1, le=120, description="Longest life of one call to a system.")
+    lease_s: int = Field(default=3, ge=1, le=300, description="Seconds after which another worker may take over.")
 
 
 class LegalEntityPart(Part):
@@ -152,6 +150,12 @@ class SystemPart(BaseModel):
 
     connector: str = Field(description="Which connector serves this system.", examples=["tryton"])
     overlay: dict[str, dict[str, str]] = Field(default_factory=dict, description="Field: {vendor's value: our value}.")
+    poll_every_s: float | None = Field(
+        default=None, gt=0, description="Seconds between polls for what webhooks did not tell; none: not polled."
+    )
+    call_life_s: float | None = Field(
+        default=None, gt=0, le=900, description="Longest life of one call, where the connector's own is not right."
+    )
 
 
 class TenantPart(Part):

@@ -21,6 +21,8 @@ class SystemSettings:
     settings: ConnectorSettings
     secret_refs: Mapping[str, str]
     overlay: Mapping[str, Mapping[str, str]]
+    poll_every_s: float | None = None
+    call_life_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -138,7 +138,7 @@ def _hold(setup: TenantSetup, outcome: Outcome, replica: Row) -> NewHold:
 
 def push_hold(setup: TenantSetup, replica: Row, code: str, sentence: str, evidence: Any = None) -> NewHold:
     """A hold on one replica, shown on the lane that wants it."""
-    advice = setup.advise(code)
+    advice, code = setup.advise(code), code.upper()
     return NewHold(
         lane=replica["planned_by"] or replica["lane"], source="push", code=code, subject=replica["replica_id"],
         owner=advice.owner, sentence=f"{replica['system']}: {sentence}", way_out=advice.way_out, evidence=evidence,

@@ -1,0 +1,251 @@
+"""The composition root: the one place that knows every concrete class and hands each what it needs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+from starlette.types import ASGIApp
+
+from tieline import __version__
+from tieline.adapters.cipher import AesCipher, key_of
+from tieline.adapters.config import Settings, SystemSettings, Tenant, load
+from tieline.adapters.http import GuardedHttp
+from tieline.adapters.postgres import durability, launcher, migrate, roles
+from tieline.adapters.postgres.pools import pool as make_pool
+from tieline.adapters.postgres.pools import tenant_tx
+from tieline.adapters.postgres.principals import ApiKey, create_principal, create_tenant
+from tieline.adapters.vault import EnvFileVault
+from tieline.api.app import create_app
+from tieline.api.services import Services
+from tieline.api.source import ApiSource
+from tieline.connectors import discover
+from tieline.domain import fact_schemas, holds
+from tieline.domain.facts import fact_of_record
+from tieline.engine.commands import EngineCommands, replan_all
+from tieline.engine.worker import Worker
+from tieline.flows.registry import all_flows
+from tieline.kit.errors import NotFound
+from tieline.ports.landscape import Advice, Landscape, TenantSetup
+from tieline.ports.systems import Change, Source
+from tieline.ports.vault import Vault
+from tieline.sdk import SourceOfRecords
+from tieline.sdk.system import ConnectedSystem
+
+Pool = AsyncConnectionPool[AsyncConnection]
+Clock = Callable[[], datetime]
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def read_settings(file: Path | None) -> Settings:
+    """Raises Rejected (`configuration_invalid`) with one line per fault."""
+    return load(file, os.environ, discover())
+
+
+# -- the firm's landscape ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landscapes:
+    """Compiled tenants with their open HTTP clients."""
+
+    landscape: Landscape
+    clients: tuple[GuardedHttp, ...]
+
+    async def aclose(self) -> None:
+        for client in self.clients:
+            await client.aclose()
+
+
+def build_landscape(settings: Settings, vault: Vault) -> Landscapes:
+    """Connect nothing yet: clients open on first use. Raises CredentialInvalid for a secret that cannot be had."""
+    clients: list[GuardedHttp] = []
+    landscape = {name: _setup(tenant, vault, clients) for name, tenant in settings.tenants.items()}
+    return Landscapes(landscape=landscape, clients=tuple(clients))
+
+
+def _setup(tenant: Tenant, vault: Vault, clients: list[GuardedHttp]) -> TenantSetup:
+    systems = {name: _system(each, vault, clients) for name, each in tenant.systems.items()}
+    sources: dict[str, Source] = {"api": ApiSource()}
+    sources |= {name: _Named(name, s.source) for name, s in systems.items() if isinstance(s.source, SourceOfRecords)}
+    return TenantSetup(
+        tenant=tenant.name, firm=tenant.firm, config_version=tenant.config_version, systems=systems, sources=sources,
+        flows=all_flows(), route=tenant.firm.system_for, refuse=lambda system, change: refuse(tenant, system, change),
+        describe=describe, check_fact=fact_schemas.validate, advise=advise,
+        today=lambda legal_entity, moment: today(tenant, legal_entity, moment),
+        poll_every_s={name: each.poll_every_s for name, each in tenant.systems.items() if each.poll_every_s},
+    )  # fmt: skip
+
+
+def _system(each: SystemSettings, vault: Vault, clients: list[GuardedHttp]) -> ConnectedSystem:
+    http = GuardedHttp(
+        each.settings.base_url, name=each.name, allow_private_addresses=each.settings.allow_private_addresses
+    )
+    clients.append(http)
+    values = {name: vault.secret(reference) for name, reference in each.secret_refs.items()}
+    connector = discover()[each.connector](each.settings, http, values, each.overlay)
+    return ConnectedSystem(each.name, connector, call_life_s=each.call_life_s)
+
+
+class _Named:
+    """A connector as a source under its configured name."""
+
+    def __init__(self, name: str, source: Any) -> None:
+        self.name, self.topics = name, source.topics
+        self.verify, self.fetch, self.pages, self.changes = source.verify, source.fetch, source.pages, source.changes
+
+
+def refuse(tenant: Tenant, system: str, change: Change) -> str | None:
+    """Why this system may not change this record, None when one of its roles owns all that it changes (O3)."""
+    played = [role for role, table in tenant.firm.roles.items() if system in table.values()] or [system]
+    fields = change.fields or tuple(change.doc)
+    entity = change.legal_entity or "*"
+    foreign: list[list[str]] = [tenant.ownership.refused(role, change.kind, fields, entity) for role in played]
+    if any(not each for each in foreign):
+        return None
+    return f"{system} is not the owner of {', '.join(foreign[0])} of {change.kind} and may not change it"
+
+
+def describe(change: Change) -> tuple[str, dict[str, Any]] | None:
+    event_type = fact_of_record(change.kind, change.doc)
+    return (event_type, dict(change.doc)) if event_type else None
+
+
+def advise(code: str) -> Advice:
+    return Advice(owner=holds.known_code(code).owner, way_out=holds.general_way_out(code))
+
+
+def today(tenant: Tenant, legal_entity: str | None, moment: datetime) -> date:
+    known = legal_entity in tenant.firm.legal_entities
+    return tenant.firm.today(str(legal_entity), moment) if known else moment.date()
+
+
+# -- the store --------------------------------------------------------------------------------------------------------
+
+
+def open_store(settings: Settings, vault: Vault) -> launcher.Cluster:
+    """The embedded server or the one by URL, migrated, and refused when it is not durable (L1)."""
+    if settings.database_url_ref:
+        cluster: launcher.Cluster = launcher.external(vault.secret(settings.database_url_ref).reveal())
+    else:
+        cluster = launcher.start(settings.home)
+    with psycopg.connect(cluster.conninfo(roles.ADMIN)) as connection:
+        durability.check_version(connection)
+        durability.check_durability(connection)
+    migrate.migrate(cluster.conninfo(roles.ADMIN))
+    return cluster
+
+
+async def prepare_tenants(api_pool: Pool, settings: Settings, landscape: Landscape) -> list[str]:
+    """Make every tenant known; wake all its lanes when its configuration is another than it was planned with."""
+    changed = []
+    for name, setup in landscape.items():
+        async with api_pool.connection() as connection:
+            async with tenant_tx(connection, name):
+                await create_tenant(connection, name, settings.tenants[name].firm.tenant)
+            if await replan_all(connection, setup):
+                changed.append(name)
+    return changed
+
+
+# -- the hub ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hub:
+    """Everything in one process: the application to serve and the worker to run beside it."""
+
+    settings: Settings
+    cluster: launcher.Cluster
+    api_pool: Pool
+    app: ASGIApp
+    worker: Worker
+    commands: EngineCommands
+    landscape: Landscape
+
+    async def issue_key(self, tenant: str, name: str, scopes: Collection[str]) -> ApiKey:
+        """A new principal of `tenant`; its key is shown here and nowhere else."""
+        if tenant not in self.landscape:
+            raise NotFound(f"There is no firm {tenant} in the configuration.")
+        async with self.api_pool.connection() as connection, tenant_tx(connection, tenant):
+            return await create_principal(connection, tenant, name, scopes)
+
+
+@contextlib.asynccontextmanager
+async def hub(settings: Settings, clock: Clock = now) -> AsyncIterator[Hub]:
+    """Open the store, compile the tenants, build edge, API and worker. Everything is closed in order at the end.
+
+    The worker is built but not running: the caller starts `worker.run()` and ends it with `worker.stop()`.
+    """
+    settings.home.mkdir(parents=True, exist_ok=True)
+    vault, key = EnvFileVault(), key_of(settings.home)
+    async with contextlib.AsyncExitStack() as stack:
+        cluster = open_store(settings, vault)
+        stack.callback(cluster.stop)
+        built = build_landscape(settings, vault)
+        stack.push_async_callback(built.aclose)
+        pools = await _open_pools(stack, cluster)
+        await prepare_tenants(pools["api"], settings, built.landscape)
+        commands = EngineCommands(pools["api"], built.landscape, clock)
+        services = Services(
+            pool=pools["api"], edge_pool=pools["edge"], landscape=built.landscape, commands=commands, clock=clock,
+            cursor_key=sha256(b"cursor" + key).digest(), version=__version__,
+        )  # fmt: skip
+        worker = make_worker(settings, cluster, pools["worker"], built.landscape, AesCipher(key), clock)
+        yield Hub(
+            settings=settings, cluster=cluster, api_pool=pools["api"], app=create_app(services), worker=worker,
+            commands=commands, landscape=built.landscape,
+        )  # fmt: skip
+
+
+@contextlib.asynccontextmanager
+async def worker_only(settings: Settings, clock: Clock = now) -> AsyncIterator[Worker]:
+    """One more worker on a store that another process has opened and migrated."""
+    vault = EnvFileVault()
+    async with contextlib.AsyncExitStack() as stack:
+        cluster = (
+            launcher.external(vault.secret(settings.database_url_ref).reveal())
+            if settings.database_url_ref
+            else launcher.attach(settings.home)
+        )
+        built = build_landscape(settings, vault)
+        stack.push_async_callback(built.aclose)
+        worker_pool = await stack.enter_async_context(make_pool(cluster.conninfo(roles.WORKER), "worker", 2, 8))
+        cipher = AesCipher(key_of(settings.home))
+        yield make_worker(settings, cluster, worker_pool, built.landscape, cipher, clock)
+
+
+def make_worker(
+    settings: Settings,
+    cluster: launcher.Cluster,
+    worker_pool: Pool,
+    landscape: Landscape,
+    cipher: AesCipher,
+    clock: Clock,
+) -> Worker:
+    worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    return Worker(
+        worker_pool, cluster.conninfo(roles.WORKER), landscape, cipher, clock, worker_id, float(settings.worker.lease_s)
+    )
+
+
+async def _open_pools(stack: contextlib.AsyncExitStack, cluster: launcher.Cluster) -> Mapping[str, Pool]:
+    sizes = {"api": (roles.API, 8), "edge": (roles.EDGE, 2), "worker": (roles.WORKER, 8)}
+    return {
+        name: await stack.enter_async_context(make_pool(cluster.conninfo(role), name, 1, most))
+        for name, (role, most) in sizes.items()
+    }

@@ -35,6 +35,21 @@ def test_a_charge_is_minted_once_and_a_later_rate_does_not_touch_it() -> None:
     assert charged(world) == before and len(world.movements) == 1
 
 
+def test_EX_5_3_a_retroactive_rate_over_standing_charges_is_told_to_finance_with_the_difference() -> None:
+    world = World(now=at("2026-04-06T10:00:00")).add(
+        contract(), client(), entry("a", hours="20"), entry("b", "2026-03-03", "20")
+    )
+    charged(world)
+    world.add(
+        amendment(rate="205", frm="2026-02-01", effective_to=day("2026-04-01"), signed_at=at("2026-04-05T09:00:00"))
+    )
+    hold = holds(world.say())["retro_delta:am_1"]
+    assert (hold.code, hold.amount, hold.currency, hold.owner) == ("RETRO_DELTA", "200.00", "EUR", "finance")
+    assert charged(world) == {"a": "4000.00", "b": "4000.00"}
+    world.approve("retro_delta:am_1", hold.evidence["document"])
+    assert codes(world.say()) == set()
+
+
 def test_hours_that_are_only_submitted_wait_without_a_word() -> None:
     world = World().add(contract(), client(), entry(state="submitted", approved_by=None, approved_at=None))
     assert charged(world) == {} and codes(world.say()) == set()

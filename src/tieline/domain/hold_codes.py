@@ -268,6 +268,14 @@ TIME_CODES = (
         "T28",
     ),
     hold_code(
+        "RETRO_DELTA",
+        "finance",
+        "Charged before a retroactive amendment",
+        "Amendment {number} of contract {contract} reaches back over {count} charges made at the old rate: {delta} more "
+        "than charged would be due.",
+        "Bill or credit the difference by hand in the ERP, or end the amendment's range at the charged days in the CLM.",
+    ),
+    hold_code(
         "ALREADY_CHARGED",
         "finance",
         "Charged time was changed",

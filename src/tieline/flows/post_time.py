@@ -11,6 +11,7 @@ from tieline.domain.facts import ChargeMinted
 from tieline.domain.holds import finding
 from tieline.flows.hours import changed_after_charge, judge, open_entries
 from tieline.flows.registry import flow
+from tieline.flows.retro import retro_deltas
 from tieline.flows.say import entry_hold, establish, in_step
 from tieline.flows.targets import ERP, charge_at_erp, element_at
 from tieline.flows.view import ContractView
@@ -32,6 +33,7 @@ def post_time(snapshot: Snapshot) -> Iterator[Decision]:
         yield from _charges(view)
     for charge, found in changed_after_charge(view):
         yield entry_hold([found], charge.time_entry_id, amount=charge.amount)
+    yield from retro_deltas(view)
     yield from _at_erp(view)
 
 

@@ -12,7 +12,7 @@ from tieline.conformance.proxy import FaultProxy, faulty
 from tieline.conformance.recovery import settle
 from tieline.conformance.samples import ORDER, Chain, chain
 from tieline.conformance.target import ExamTarget, SampleTerms, Truth
-from tieline.kit.canonical import digest, plain
+from tieline.kit.canonical import decode, digest, encode, plain
 from tieline.ports.http import Http
 from tieline.sdk.system import ConnectedSystem
 
@@ -80,7 +80,8 @@ class Case:
         self, kind: str = "", *, document: Any = None, revision: int = 1, ref: sdk.ExternalRef | None = None
     ) -> sdk.Envelope:
         kind = kind or self.kind
-        doc = plain(document if document is not None else self.chain.documents[kind])
+        # As the store keeps it: plain JSON, in which a tuple is a list.
+        doc = decode(encode(plain(document if document is not None else self.chain.documents[kind])))
         return sdk.Envelope(
             kind=kind,
             document_key=doc["id"],

@@ -13,7 +13,9 @@ from tieline.conformance.bench import Failed
 from tieline.sdk import Connector
 
 _SECTION = re.compile(r"^##+ `?([a-z_]+)`?", re.MULTILINE)
-_NAME = re.compile(r"`([A-Za-z_.]+)`")
+_QUOTED = re.compile(r"`([A-Za-z_.]+)`")
+_FIRST_CELL = re.compile(r"^\|([^|]*)\|", re.MULTILINE)
+_WORD = re.compile(r"[A-Za-z_.]+")
 
 
 def folder_of(connector: type[Connector]) -> Path:
@@ -37,9 +39,11 @@ def check_mapping_page(connector: type[Connector], documents: Mapping[str, type[
 
 
 def named_fields(text: str) -> dict[str, frozenset[str]]:
-    """Kind -> names in back quotes within the section whose heading starts with the kind."""
+    """Kind -> names in the section whose heading starts with the kind: in back quotes, or in a table's first column."""
     pieces = _SECTION.split(text)
-    return {
-        kind: frozenset(name.split(".")[0] for name in _NAME.findall(section))
-        for kind, section in zip(pieces[1::2], pieces[2::2], strict=True)
-    }
+    return {kind: _names(section) for kind, section in zip(pieces[1::2], pieces[2::2], strict=True)}
+
+
+def _names(section: str) -> frozenset[str]:
+    cells = " ".join(_FIRST_CELL.findall(section))
+    return frozenset(name.split(".")[0] for name in [*_QUOTED.findall(section), *_WORD.findall(cells)])

@@ -35,6 +35,7 @@ class FaultProxy:
         self._host, self._port = parts.hostname or "", parts.port or 80
         self._armed: dict[int, WireFault] = {}
         self._open: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Future[None]] = set()
         self.seen = 0
         self.hits = 0
         self.url = ""
@@ -50,7 +51,12 @@ class FaultProxy:
     def started(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}{self._path}"
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving = asyncio.ensure_future(self._serve(reader, writer))
+        self._serving.add(serving)
+        serving.add_done_callback(self._serving.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)
         upstream: asyncio.StreamWriter | None = None
         try:
@@ -94,19 +100,20 @@ class FaultProxy:
             await client.drain()
         return fault is None and b"\r\nconnection: close" not in answer[:4096].lower()
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         for stream in tuple(self._open):
             stream.transport.abort()
+        await asyncio.gather(*self._serving, return_exceptions=True)
 
 
 @asynccontextmanager
 async def faulty(upstream: str) -> AsyncIterator[FaultProxy]:
     """A proxy in front of `upstream` for the length of the block."""
     proxy = FaultProxy(upstream)
-    listener = await asyncio.start_server(proxy.serve, "127.0.0.1", 0, limit=_BUFFER)
+    listener = await asyncio.start_server(proxy.accept, "127.0.0.1", 0, limit=_BUFFER)
     proxy.started(listener.sockets[0].getsockname()[1])
     try:
         yield proxy
     finally:
         listener.close()
-        proxy.close()
+        await proxy.aclose()

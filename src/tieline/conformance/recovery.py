@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from tieline.kit.canonical import Json
+from tieline.kit.canonical import Json, decode, encode
 from tieline.kit.errors import Conflict, Transient, Unknown
 from tieline.ports.systems import Envelope, ExternalRef, OperationClass, System
 
@@ -69,6 +69,7 @@ async def holds(system: System, envelope: Envelope) -> bool:
 
 def differences(observed: Json, wanted: Json) -> list[str]:
     """Field by field, as the engine compares: spelling counts."""
+    observed = decode(encode(observed))
     return [
         f"{name}: wanted {wanted.get(name)!r}, read {value!r}"
         for name, value in observed.items()

@@ -46,27 +46,29 @@ class Chain:
 
 
 def chain(terms: SampleTerms, serial: str) -> Chain:
-    """Half a year of work for one client, one day of it done and billed."""
+    """A year of work for one client, one day of it done and billed."""
     ids = {kind: sdk.stable_id(prefix, "exam", serial) for kind, prefix in _PREFIXES.items()}
     entity, currency = terms.legal_entity, terms.currency
+    first = date(terms.day.year, 1, 1)
+    after = date(terms.day.year + 1, 1, 1)
     documents: dict[str, Any] = {
         "client": _client(ids, terms, serial),
         "project": sdk.Project(
             id=ids["project"], contract_id=ids["contract"], client_id=ids["client"], name=f"Exam project {serial}",
-            legal_entity=entity, currency=currency, starts_on=date(2026, 3, 1), ends_on=date(2026, 9, 1),
+            legal_entity=entity, currency=currency, starts_on=first, ends_on=after,
         ),
         "work_element": sdk.WorkElement(
             id=ids["work_element"], project_id=ids["project"], name=f"Exam work {serial}", legal_entity=entity,
-            service_line=terms.service_line, planned_hours=Decimal("200.00"), starts_on=date(2026, 3, 1),
-            ends_on=date(2026, 9, 1),
+            service_line=terms.service_line, planned_hours=Decimal("200.00"), starts_on=first,
+            ends_on=after,
         ),
         "billing_rule": sdk.BillingRule(
             id=ids["billing_rule"], work_element_id=ids["work_element"], project_id=ids["project"], legal_entity=entity,
-            strategy="time_and_materials", unit="hour", rate=sdk.Money(_RATE, currency), valid_from=date(2026, 3, 1),
+            strategy="time_and_materials", unit="hour", rate=sdk.Money(_RATE, currency), valid_from=first,
         ),
         "time_charge": sdk.TimeCharge(
             id=ids["time_charge"], time_entry_id=ids["time_entry"], work_element_id=ids["work_element"],
-            project_id=ids["project"], legal_entity=entity, resource_id=terms.resource_id, work_date=date(2026, 3, 31),
+            project_id=ids["project"], legal_entity=entity, resource_id=terms.resource_id, work_date=terms.day,
             hours=_HOURS, rate=sdk.Money(_RATE, currency), amount=sdk.Money(_RATE * _HOURS, currency).rounded(),
             narrative="Exam: Ä ö 雪 'quoted' <b>",
         ),
@@ -74,7 +76,7 @@ def chain(terms: SampleTerms, serial: str) -> Chain:
     }  # fmt: skip
     documents["invoice_posting"] = sdk.InvoicePosting(
         id=ids["invoice_posting"], invoice_id=ids["invoice"], legal_entity=entity,
-        total=documents["invoice"].total, posting_date=date(2026, 3, 31),
+        total=documents["invoice"].total, posting_date=terms.day,
     )  # fmt: skip
     return Chain(documents=documents)
 
@@ -97,11 +99,11 @@ def _invoice(ids: Mapping[str, str], terms: SampleTerms) -> sdk.Invoice:
     net = sdk.Money(_RATE * _HOURS, terms.currency).rounded()
     tax = net.times(Decimal(terms.tax_rate)).rounded()
     line = sdk.InvoiceLine(
-        position=1, description="Exam work, March 2026", quantity=_HOURS, unit_price=_RATE, amount=net,
+        position=1, description="Exam work", quantity=_HOURS, unit_price=_RATE, amount=net,
         charge_ids=(ids["time_charge"],), work_element_id=ids["work_element"],
     )  # fmt: skip
     return sdk.Invoice(
         id=ids["invoice"], contract_id=ids["contract"], project_id=ids["project"], client_id=ids["client"],
-        legal_entity=terms.legal_entity, currency=terms.currency, invoice_date=date(2026, 3, 31),
+        legal_entity=terms.legal_entity, currency=terms.currency, invoice_date=terms.day,
         tax_code=terms.tax_code, tax_rate=Decimal(terms.tax_rate), lines=(line,), net=net, tax=tax, total=net + tax,
     )  # fmt: skip

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
 from tieline.conformance.report import Waiver
-from tieline.ports.systems import ExternalRef
+from tieline.ports.systems import Envelope, ExternalRef
 from tieline.ports.vault import Secret
 from tieline.sdk import Connector
 
@@ -17,14 +17,17 @@ from tieline.sdk import Connector
 class Truth(Protocol):
     """What the system really did, learnt behind the connector's back: a twin's journal, or a census in a real system."""
 
-    async def effects(self, kind: str, marker: str) -> int:
-        """How often the document with this marker came into being (or, for a posting, was posted)."""
+    async def effects(self, envelope: Envelope) -> int:
+        """How often the document with `envelope.marker` came into being (a posting: was posted); replacing it is no other."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleTerms:
-    """Words that the system under examination knows, for the documents that the exam makes up."""
+    """Words that the system under examination knows, for the documents that the exam makes up.
+
+    `day`: when the work is done, billed and posted; for a system whose clock cannot be moved it must be today.
+    """
 
     legal_entity: str
     currency: str
@@ -33,6 +36,7 @@ class SampleTerms:
     service_line: str = "DATA"
     resource_id: str = "exam-resource"
     country: str = "DE"
+    day: date = date(2026, 3, 31)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

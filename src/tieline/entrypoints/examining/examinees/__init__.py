@@ -1,0 +1,1 @@
+"""One module per examinee, named after its connector; found by being here."""

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import secrets
+import signal
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import uvicorn
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
+from starlette.routing import Mount, Router
 from starlette.types import ASGIApp
 
 from tieline import __version__
@@ -31,12 +36,13 @@ from tieline.api.app import create_app
 from tieline.api.services import Services
 from tieline.api.source import ApiSource
 from tieline.connectors import discover
+from tieline.console import Doors, create_console
 from tieline.domain import fact_schemas, holds
 from tieline.domain.facts import fact_of_record
 from tieline.engine.commands import EngineCommands, replan_all
 from tieline.engine.worker import Worker
 from tieline.flows.registry import all_flows
-from tieline.kit.errors import NotFound
+from tieline.kit.errors import NotFound, Unavailable
 from tieline.ports.landscape import Advice, Landscape, TenantSetup
 from tieline.ports.systems import Change, Source
 from tieline.ports.vault import Vault
@@ -45,6 +51,10 @@ from tieline.sdk.system import ConnectedSystem
 
 Pool = AsyncConnectionPool[AsyncConnection]
 Clock = Callable[[], datetime]
+LOCAL_SCOPES = (
+    "contract:read", "event:read", "hold:retry", "invoice:release", "invoice:request", "plan:apply",
+    "system:read", "time:write",
+)  # fmt: skip
 
 
 def now() -> datetime:
@@ -178,10 +188,11 @@ class Hub:
     landscape: Landscape
 
     async def issue_key(self, tenant: str, name: str, scopes: Collection[str]) -> ApiKey:
-        """A new principal of `tenant`; its key is shown here and nowhere else."""
+        """A new principal of `tenant`, in place of an earlier one of that name; its key is shown here and nowhere else."""
         if tenant not in self.landscape:
             raise NotFound(f"There is no firm {tenant} in the configuration.")
         async with self.api_pool.connection() as connection, tenant_tx(connection, tenant):
+            await connection.execute(_REVOKE, (tenant, name))
             return await create_principal(connection, tenant, name, scopes)
 
 
@@ -241,6 +252,67 @@ def make_worker(
     return Worker(
         worker_pool, cluster.conninfo(roles.WORKER), landscape, cipher, clock, worker_id, float(settings.worker.lease_s)
     )
+
+
+# -- running it -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """Said once, when the hub takes requests. `login_link` opens the console one time."""
+
+    url: str
+    login_link: str
+    api_key: str = field(repr=False)
+
+
+async def run_hub(settings: Settings, on_ready: Callable[[Ready], None]) -> None:
+    """Serve edge, API and console, and work, until SIGTERM or SIGINT; then finish what is under way."""
+    async with hub(settings) as running:
+        doors = Doors(time.monotonic)
+        site = Router([Mount("/console", create_console(running.app, doors=doors)), Mount("/", running.app)])
+        server = uvicorn.Server(
+            uvicorn.Config(
+                site, host=settings.listen.host, port=settings.listen.port, log_level="warning", access_log=False,
+                server_header=False, timeout_graceful_shutdown=10,
+            )
+        )  # fmt: skip
+        work = asyncio.create_task(running.worker.run())
+        serving = asyncio.create_task(server.serve())
+        try:
+            await _until_started(server, serving)
+            on_ready(await _ready(running, server, doors))
+            await asyncio.wait({work, serving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            server.should_exit = True
+            running.worker.stop()
+            await asyncio.gather(serving, work)
+
+
+async def run_worker(settings: Settings) -> None:
+    """One more worker, until SIGTERM or SIGINT."""
+    async with worker_only(settings) as worker:
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, worker.stop)
+        await worker.run()
+
+
+async def _until_started(server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
+    while not server.started:
+        if serving.done():
+            raise Unavailable("The address cannot be listened on; another process may hold the port.")
+        await asyncio.sleep(0.01)
+
+
+async def _ready(running: Hub, server: uvicorn.Server, doors: Doors) -> Ready:
+    host, port = server.servers[0].sockets[0].getsockname()[:2]
+    issued = await running.issue_key(next(iter(running.landscape)), "this machine", LOCAL_SCOPES)
+    url = f"http://{host}:{port}"
+    return Ready(url=url, login_link=f"{url}/console/enter/{doors.leave(issued.key)}", api_key=issued.key)
+
+
+_REVOKE = "update principals set revoked_at = now() where tenant_id = %s and name = %s and revoked_at is null"
 
 
 async def _open_pools(stack: contextlib.AsyncExitStack, cluster: launcher.Cluster) -> Mapping[str, Pool]:

@@ -82,6 +82,8 @@ async def test_a_changed_rate_replaces_the_old_one_and_leaves_one_priced_line(ne
     await netsuite.put_billing_rule(raised)
     (observed,) = await netsuite.read_billing_rule([raised])
     same(observed, raised)
+    task = await netsuite._wire.record("projectTask", "eid:wbs_1", "assignee")
+    assert task is not None and task["assignee"]["totalResults"] == 1
 
 
 async def test_a_rate_changed_by_hand_in_netsuite_is_told_and_not_hidden_by_our_spelling(netsuite: NetSuite) -> None:
@@ -123,6 +125,15 @@ async def test_EX_2_1_three_half_hours_at_185_25_stand_on_the_invoice_as_277_89(
     (observed,) = await netsuite.read_invoice([envelope])
     same(observed, envelope)
     assert observed is not None and observed.doc["net"]["amount"] == "277.89"
+
+
+async def test_D4_a_repeated_draft_has_its_lines_once(netsuite: NetSuite) -> None:
+    links = await shell(netsuite)
+    envelope = d.envelope(d.invoice(tax="55.58", total="333.47"), links)
+    for _ in range(2):
+        await netsuite.put_invoice(envelope)
+    (observed,) = await netsuite.read_invoice([envelope])
+    same(observed, envelope)
 
 
 async def test_an_invoice_of_1100_lines_is_read_over_two_pages_without_losing_one(netsuite: NetSuite) -> None:

@@ -134,20 +134,20 @@ def spelled(value: Any) -> str:
     return str(value)
 
 
+ASKS = frozenset({"AWAITING_RELEASE"})  # holds that only ask for a yes: their button stands beside what they ask about
+
+
 def headline(contract: Doc) -> str:
     """One sentence: is it in step, and if not, why."""
-    holds = contract.get("holds") or ()
-    if holds:
-        return str(holds[0]["sentence"])
-    if contract.get("plans"):
-        return "A plan waits for a yes. Nothing changes in any system until then."
-    awaiting = [invoice for invoice in contract.get("invoices", ()) if invoice.get("state") == "awaiting_release"]
-    if awaiting:
-        return "An invoice waits for its release."
-    if contract.get("status") == "in_step":
-        systems = {replica["system"] for replica in contract.get("replicas", ())}
-        return f"Every system holds what was signed: {', '.join(sorted(systems))}." if systems else "Nothing to do yet."
-    return "Changes are on their way to the systems."
+    if contract.get("why"):
+        return str(contract["why"])
+    systems = sorted({str(replica["system"]) for replica in contract.get("replicas", ())})
+    return f"Every system holds what was signed: {', '.join(systems)}." if systems else "Nothing to do yet."
+
+
+def holds_of(contract: Doc) -> list[Doc]:
+    """The holds that need somebody to put something right."""
+    return [hold for hold in contract.get("holds", ()) if hold["code"] not in ASKS]
 
 
 def next_actor(contract: Doc) -> str:
@@ -157,8 +157,8 @@ def next_actor(contract: Doc) -> str:
 
 
 def at_stake(contract: Doc) -> str:
-    """The money that hangs on what is not in step; nothing when nothing is."""
-    return money(contract.get("held"))
+    """The money that hangs on what is not in step, per currency; nothing when nothing is."""
+    return " and ".join(money(each) for each in contract.get("at_stake") or ())
 
 
 def action_word(item: Doc) -> str:

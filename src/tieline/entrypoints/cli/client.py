@@ -50,10 +50,14 @@ class Client:
         cursor: str | None = None
         for _ in range(PAGES_MAX):
             page = self.get(path, limit=PAGE, cursor=cursor, **params)
-            found, cursor = (page, None) if isinstance(page, list) else (rows_of(page), page.get("next_cursor"))
-            yield from found
+            yield from rows_of(page)
+            cursor = page.get("next_cursor")
             if not cursor:
                 return
+
+    def all(self, path: str) -> list[dict[str, Any]]:
+        """A list that comes whole."""
+        return rows_of(self.get(path))
 
     def _send(self, method: str, path: str, **request: Any) -> Any:
         try:

@@ -10,6 +10,8 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import platformdirs
+
 from tieline.entrypoints.cli.exits import UNREACHABLE, problem
 
 
@@ -20,8 +22,9 @@ class Connection:
 
 
 def home() -> Path:
-    """The folder that holds this hub's state: `TIELINE_HOME`, or `.tieline` here."""
-    return Path(os.environ.get("TIELINE_HOME") or ".tieline")
+    """The folder that holds this hub's state: `TIELINE_HOME`, or the user's folder for application files."""
+    chosen = os.environ.get("TIELINE_HOME")
+    return Path(chosen).expanduser() if chosen else platformdirs.user_data_path("tieline")
 
 
 def save(folder: Path, connection: Connection) -> Path:

@@ -12,7 +12,6 @@ from tieline.entrypoints.cli.views import TITLES, invoice_lines, plan_lines
 Doc = Mapping[str, Any]
 ROUTES = {
     "contracts": "/experience/v1/contracts",
-    "systems": "/system/v1/systems",
     "events": "/events/v1",
 }
 ICONS = {"in_step": "✓", "held": "✗", "blocked": "✗", "differs": "≠", "ambiguous": "✗", "awaiting_approval": "?"}
@@ -20,6 +19,9 @@ ICONS = {"in_step": "✓", "held": "✗", "blocked": "✗", "differs": "≠", "a
 
 def rows(hub: Client, what: str) -> Iterator[dict[str, Any]]:
     """Rows of one listing. Holds and plans are those of the contracts, since each belongs to one."""
+    if what == "systems":
+        yield from hub.all("/system/v1/systems")
+        return
     if what in ROUTES:
         yield from hub.rows(ROUTES[what])
         return
@@ -33,6 +35,7 @@ def flat(row: Doc) -> dict[str, Any]:
     """One row for a table: money as text, lists joined, nothing nested."""
     found = {name: cell(part) for name, part in row.items()}
     found["held_amount"] = money(row.get("held"))
+    found["contract_id"] = row.get("contract_id") or str(row.get("partitionkey", "")).removeprefix("contract:")
     if "items" in row:
         found["changes"] = str(sum(1 for item in row["items"] if item.get("action") not in ("none", "no_change")))
     return found

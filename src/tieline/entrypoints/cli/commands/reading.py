@@ -21,10 +21,10 @@ class Listing(StrEnum):
 
 COLUMNS = {
     Listing.CONTRACTS: ("id", "number", "title", "status", "next_actor", "held_amount"),
-    Listing.SYSTEMS: ("name", "connector", "roles", "in_step", "not_in_step"),
+    Listing.SYSTEMS: ("name", "connector", "roles", "legal_entities", "in_step", "not_in_step", "last_webhook_at"),
     Listing.HOLDS: ("hold_id", "contract_id", "code", "owner", "sentence", "way_out"),
     Listing.PLANS: ("plan_id", "contract_id", "state", "changes", "created_at"),
-    Listing.EVENTS: ("position", "time", "type", "subject"),
+    Listing.EVENTS: ("time", "type", "contract_id", "subject", "actor"),
 }
 
 

@@ -1,4 +1,4 @@
-"""config: check and explain a tieline.yaml without starting anything."""
+"""config: check, explain, compare a tieline.yaml without starting anything."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tieline.entrypoints.cli.exits import guarded
+from tieline.entrypoints.cli.exits import CHANGES, guarded
 from tieline.entrypoints.cli.options import AsJson
 
 CONFIG_FILE = Annotated[str, typer.Argument(metavar="FILE", help="The firm's tieline.yaml.")]
@@ -14,8 +14,8 @@ CONFIG_FILE = Annotated[str, typer.Argument(metavar="FILE", help="The firm's tie
 
 def add_to(app: typer.Typer) -> None:
     family = typer.Typer(help="Check and explain a tieline.yaml without starting anything.", no_args_is_help=True)
-    family.command("check")(check)
-    family.command("explain")(explain)
+    for command in (check, explain, diff, schema):
+        family.command(command.__name__)(command)
     app.add_typer(family, name="config")
 
 
@@ -29,7 +29,28 @@ def check(file: CONFIG_FILE = "tieline.yaml", as_json: AsJson = False) -> None:
 
 @guarded
 def explain(file: CONFIG_FILE = "tieline.yaml", as_json: AsJson = False) -> None:
-    """Show which system owns, prices and bills what, for each legal entity."""
+    """Show every effective setting and where it comes from."""
     from tieline.entrypoints.cli import configuration
 
     configuration.explain(file, as_json=as_json)
+
+
+@guarded
+def diff(
+    old: Annotated[str, typer.Argument(help="The configuration before.")],
+    new: Annotated[str, typer.Argument(help="The configuration after.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show what changes between two configurations and what that means. Changes exit 3."""
+    from tieline.entrypoints.cli import configuration
+
+    if configuration.compare(old, new, as_json=as_json):
+        raise typer.Exit(CHANGES)
+
+
+@guarded
+def schema() -> None:
+    """Print the JSON Schema of tieline.yaml, for editors."""
+    from tieline.entrypoints.cli import configuration, output
+
+    output.document(configuration.schema())

@@ -1,0 +1,107 @@
+"""Everything that the story plays on: the real ERP, two look-alikes and the hub, started in order and ended in reverse."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+
+from tieline.entrypoints.demo import firm
+from tieline.entrypoints.demo.hub import Hub
+from tieline.entrypoints.demo.narration import Narrator
+from tieline.entrypoints.demo.netsuite import NetSuiteWitness
+from tieline.entrypoints.demo.tryton import TrytonWitness
+from tieline.entrypoints.rehearsal import process, tryton
+from tieline.twins.process import Served, served
+
+HOOK_WAITS_MS = ",".join(["250"] * 120)  # the look-alike asks again four times a second while the hub is away
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    hub: Hub
+    erp: tryton.Tryton
+    erp_witness: TrytonWitness
+    clm: Served
+    netsuite: Served
+    netsuite_witness: NetSuiteWitness
+    inbox_secret: str
+
+
+@contextmanager
+def staged(folder: Path, narrator: Narrator) -> Iterator[Stage]:
+    with ExitStack() as stack:
+        erp = stack.enter_context(tryton.started(folder / "tryton", on_step=narrator.step))
+        narrator.say(f"Tryton runs at {erp.url}: a real ERP with the books of two legal entities.")
+        clm = stack.enter_context(served("ironclad", folder / "ironclad", hook_backoff_ms=HOOK_WAITS_MS))
+        netsuite = stack.enter_context(served("netsuite", folder / "netsuite", account=firm.ACCOUNT))
+        narrator.say(f"Look-alikes run of Ironclad ({clm.url}) and NetSuite ({netsuite.url}).")
+        stage = arranged(folder, erp, clm, netsuite)
+        stack.callback(stage.hub.stop)
+        stage.hub.start()
+        register_webhook(stage)
+        narrator.say(f"The hub runs at {stage.hub.url} as process {stage.hub.pid}, on a PostgreSQL of its own.")
+        yield stage
+
+
+def arranged(folder: Path, erp: tryton.Tryton, clm: Served, netsuite: Served) -> Stage:
+    """Writes the firm's configuration for exactly these systems."""
+    own, watching = firm.certificate("tieline"), firm.certificate("witness")
+    netsuite.control("seed", {"integration": [own.seed(), watching.seed()]})
+    inbox_secret = firm.signing_secret()
+    key_ref = firm.keep_secret(folder, "tryton", erp.seed["key"])
+    values = {
+        "ironclad_url": clm.url,
+        "ironclad_secret_ref": firm.keep_secret(folder, "ironclad", firm.CLM_SECRET),
+        "ironclad_key_ref": firm.keep_secret(folder, "ironclad.pem", verification_key(clm)),
+        "netsuite_url": netsuite.url,
+        "netsuite_client_id": own.client_id,
+        "netsuite_certificate_id": own.certificate_id,
+        "netsuite_key_ref": firm.keep_secret(folder, "netsuite.pem", own.private_pem),
+        "inbox_secret_ref": firm.keep_secret(folder, "inbox", inbox_secret),
+        "tryton": {"connector": "tryton", **tryton.settings_from_seed(erp.seed, erp.url, key_ref=key_ref)},
+    }
+    german = erp.seed["companies"]["DE01"]["id"]
+    return Stage(
+        hub=Hub(folder, firm.write_configuration(folder, values), process.free_port()),
+        erp=erp,
+        erp_witness=TrytonWitness(erp.url, erp.seed["keys"]["DE01"], german, erp.database),
+        clm=clm,
+        netsuite=netsuite,
+        netsuite_witness=NetSuiteWitness(netsuite.url, watching),
+        inbox_secret=inbox_secret,
+    )
+
+
+def verification_key(clm: Served) -> str:
+    return _clm(clm, "GET", "/webhooks/verification-key").text
+
+
+def register_webhook(stage: Stage) -> None:
+    """What the firm's CLM administrator does once: tell it where the hub listens. The CLM keeps it over a restart."""
+    target = f"{stage.hub.url}/hooks/northwind/ironclad"
+    events = ["record_contract_status_changed"]
+    _clm(stage.clm, "POST", "/webhooks", {"targetURL": target, "events": events})
+
+
+def _clm(clm: Served, method: str, path: str, body: dict[str, object] | None = None) -> httpx2.Response:
+    form = {"grant_type": "client_credentials", "client_id": firm.CLM_CLIENT, "client_secret": firm.CLM_SECRET}
+    token = httpx2.post(f"{clm.url}/oauth/token", data=form, timeout=10.0).raise_for_status().json()["access_token"]
+    headers = {"authorization": f"Bearer {token}", "x-as-user-email": "admin@northwind.example"}
+    address = f"{clm.url}/public/api/v1{path}"
+    return httpx2.request(method, address, json=body, headers=headers, timeout=10.0).raise_for_status()
+
+
+def cleared(folder: Path, *, keep: bool) -> Path:
+    """The folder of the demonstration: emptied unless its state is to be kept."""
+    if not keep:
+        for leftover in (folder / "hub.pid", folder / "tryton" / "trytond.pid"):
+            if leftover.exists():
+                process.end_leftover(leftover, str(folder))
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder.absolute()

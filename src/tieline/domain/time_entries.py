@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import date
 from decimal import Decimal
 
@@ -15,8 +15,30 @@ from tieline.domain.records import Contract, TimeEntry
 _HOURS_IN_A_DAY = Decimal(24)
 
 
-def check_entry(entry: TimeEntry, terms: Terms, today: date, earlier: Sequence[TimeEntry]) -> tuple[Finding, ...]:
-    """`earlier`: the contract's entries that come before this one; between two copies the earlier one is charged."""
+class Earlier:
+    """The contract's entries that come before the one in question; between two copies the earlier one is charged."""
+
+    def __init__(self, entries: Iterable[TimeEntry] = ()) -> None:
+        self._hours: dict[tuple[str, date], Decimal] = {}
+        self._copies: dict[tuple[object, ...], str] = {}
+        for entry in entries:
+            self.add(entry)
+
+    def add(self, entry: TimeEntry) -> None:
+        self._hours[(entry.resource_id, entry.work_date)] = self.hours_beside(entry) + entry.hours
+        self._copies.setdefault(_copy_key(entry), entry.id)
+
+    def hours_beside(self, entry: TimeEntry) -> Decimal:
+        """The person's hours of that day that count already."""
+        return self._hours.get((entry.resource_id, entry.work_date), Decimal(0))
+
+    def copy_of(self, entry: TimeEntry) -> str | None:
+        """The id of an entry that says the same."""
+        return self._copies.get(_copy_key(entry))
+
+
+def check_entry(entry: TimeEntry, terms: Terms, today: date, earlier: Earlier) -> tuple[Finding, ...]:
+    """Every rule that the entry fails."""
     contract = terms.contract
     return (
         *_open(entry, contract),
@@ -62,18 +84,15 @@ def _rated(entry: TimeEntry, terms: Terms) -> Iterator[Finding]:
         yield answer
 
 
-def _hours(entry: TimeEntry, earlier: Sequence[TimeEntry]) -> Iterator[Finding]:
-    same_day = (e.hours for e in earlier if (e.resource_id, e.work_date) == (entry.resource_id, entry.work_date))
-    day_total = entry.hours + sum(same_day, Decimal(0))
+def _hours(entry: TimeEntry, earlier: Earlier) -> Iterator[Finding]:
+    day_total = earlier.hours_beside(entry) + entry.hours
     if entry.hours <= 0 or day_total > _HOURS_IN_A_DAY:
         yield finding("HOURS_RANGE", hours=entry.hours, day_total=day_total, work_date=entry.work_date)
 
 
-def _duplicate(entry: TimeEntry, earlier: Sequence[TimeEntry]) -> Iterator[Finding]:
-    for other in earlier:
-        if _copy_key(other) == _copy_key(entry):
-            yield finding("DUPLICATE", other=other.id)
-            return
+def _duplicate(entry: TimeEntry, earlier: Earlier) -> Iterator[Finding]:
+    if (other := earlier.copy_of(entry)) is not None:
+        yield finding("DUPLICATE", other=other)
 
 
 def _future(entry: TimeEntry, today: date) -> Iterator[Finding]:

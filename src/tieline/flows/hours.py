@@ -11,7 +11,7 @@ from tieline.domain.documents import TimeCharge
 from tieline.domain.holds import Finding, finding
 from tieline.domain.rates import Term
 from tieline.domain.records import TimeEntry
-from tieline.domain.time_entries import check_entry
+from tieline.domain.time_entries import Earlier, check_entry
 from tieline.flows.view import ContractView
 from tieline.kit.money import Money
 
@@ -31,14 +31,14 @@ class Judged:
 def judge(view: ContractView) -> Iterator[Judged]:
     """In order of approval, so that of two copies the earlier one is charged, and always the same one."""
     charged = {charge.time_entry_id for charge in view.charges.all}
-    passed = [entry for entry in view.entries.all if entry.id in charged]
+    passed = Earlier(entry for entry in view.entries.all if entry.id in charged)
     for entry in sorted(open_entries(view), key=lambda e: (e.approved_at or _NEVER, e.id)):
         findings = check_entry(entry, view.terms, view.today, passed)
         term = view.terms.rate_on(entry.line_id, entry.work_date)
         priced = term if isinstance(term, Term) else None
         charge = charge_of(view.tenant, view.contract, entry, priced) if priced and not findings else None
         if charge is not None:
-            passed.append(entry)
+            passed.add(entry)
         yield Judged(
             entry=entry,
             charge=charge,

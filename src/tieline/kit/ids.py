@@ -6,6 +6,7 @@ import hashlib
 import os
 import time
 import uuid
+from functools import lru_cache
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -18,6 +19,7 @@ def uuid7() -> uuid.UUID:
     return uuid.UUID(int=(value & ~(0x3 << 62)) | (0x2 << 62))
 
 
+@lru_cache(maxsize=1 << 15)  # every planning derives the same ids of a contract again and again
 def stable_id(prefix: str, *names: str) -> str:
     """The one id that `names` have for ever: `prj_5q1…`, letters, digits and `_` only, at most 32 characters."""
     digest = hashlib.sha256("\x1f".join(names).encode()).digest()

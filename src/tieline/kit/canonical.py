@@ -14,8 +14,11 @@ _encoder = msgspec.json.Encoder(order="deterministic", decimal_format="string")
 
 
 def plain(value: object) -> Json:
-    """Dataclasses, decimals, dates and instants as plain JSON values; decimals become strings, exactly as written."""
-    return msgspec.to_builtins(value, order="deterministic")
+    """Dataclasses, decimals, dates and instants as plain JSON values; decimals become strings, tuples lists.
+
+    Goes through the bytes, so that what is compared in memory is what is read back from a store.
+    """
+    return msgspec.json.decode(_encoder.encode(value))
 
 
 def restore(value: Json, kind: type[T]) -> T:

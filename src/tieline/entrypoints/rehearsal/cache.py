@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,7 @@ def cache_folder() -> Path:
 def built_once(name: str, build: Callable[[Path], None]) -> Path:
     """The folder that `build` has filled completely. Parallel callers wait for the one that builds.
 
-    The name says what the content depends on; folders of older content are left to `prune`.
+    The name says what the content depends on; older content is left to `prune`, since somebody may be running it.
     """
     root = cache_folder()
     root.mkdir(parents=True, exist_ok=True)
@@ -33,15 +34,16 @@ def built_once(name: str, build: Callable[[Path], None]) -> Path:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(mode=0o700)
             build(folder)
-            (folder / _READY).touch()
+        (folder / _READY).touch()  # also says when it was last used
     return folder
 
 
-def prune(prefix: str, keep: Path) -> None:
-    """Remove earlier builds of the same system, so that a cache does not grow by a system a year."""
-    for folder in keep.parent.glob(f"{prefix}-*"):
-        if folder.is_dir() and folder != keep:
-            shutil.rmtree(folder, ignore_errors=True)
+def prune(prefix: str, unused_days: int = 30) -> None:
+    """Remove builds that nobody has used for long: each calendar year and each new lock makes another one."""
+    oldest = time.time() - unused_days * 86_400
+    for ready in cache_folder().glob(f"{prefix}-*/{_READY}"):
+        if ready.stat().st_mtime < oldest:
+            shutil.rmtree(ready.parent, ignore_errors=True)
 
 
 @contextmanager

@@ -101,6 +101,12 @@ class Witness:
         models = ("project.work", "timesheet.line", "account.invoice", "account.move")
         return {model: len(self._read(model, [["company", "=", self._company]], "id")) for model in models}
 
+    def times(self, kind: str, marker: str) -> int:
+        """How often a document with this mark exists; an invoice's mark and kind `invoice_posting` count ledger moves."""
+        model, conditions = _MARKED[kind]
+        domain = [[field, operator, pattern.format(marker), *more] for field, operator, pattern, *more in conditions]
+        return len(self._read(model, domain, "id"))
+
     def _first(self, model: str, domain: list[Any], *fields: str) -> Record | None:
         rows = self._read(model, domain, *fields)
         return rows[0] if rows else None
@@ -110,6 +116,17 @@ class Witness:
         answer = self._http.get(model, params=[("d", packed), *(("f", name) for name in fields)])
         answer.raise_for_status()
         return list(answer.json(object_hook=_untagged))
+
+
+_MARKED: dict[str, tuple[str, list[tuple[str, ...]]]] = {
+    "client": ("party.party", [("code", "=", "{}")]),
+    "project": ("project.work", [("type", "=", "project"), ("comment", "like", "%{}%")]),
+    "work_element": ("project.work", [("type", "=", "task"), ("comment", "like", "%{}%")]),
+    "billing_rule": ("project.work", [("type", "=", "task"), ("comment", "like", "%[{}]%")]),
+    "time_charge": ("timesheet.line", [("description", "like", "%{}%")]),
+    "invoice": ("account.invoice", [("reference", "=", "{}")]),
+    "invoice_posting": ("account.move", [("origin.reference", "=", "{}", "account.invoice")]),
+}
 
 
 def _day(day: date) -> Record:

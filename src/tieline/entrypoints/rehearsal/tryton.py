@@ -65,7 +65,7 @@ def prepare(on_step: OnStep | None = None, today: date | None = None) -> Prepare
     say = on_step or _quiet
     name = f"tryton-{_fingerprint(day)}"
     folder = built_once(name, lambda target: _build(Prepared(folder=target), day, say))
-    prune("tryton", keep=folder)
+    prune("tryton")
     say("The ERP is prepared.", 1.0)
     return Prepared(folder=folder)
 

@@ -179,8 +179,8 @@ def test_X25_claims_give_keys_of_the_shards_asked_for_only(two_tenants: Database
     with psycopg.connect(two_tenants.conninfo(roles.WORKER)) as conn:
         for call in (
             "claim_dirty(%s, 10)",
-            "claim_due(%s, 10)",
-            "claim_intake(%s, 10)",
+            "claim_due(%s, 10, '{}', '{}')",
+            "claim_intake(%s, 10, '{}')",
             "claim_wakes(%s, 'infinity', 10)",
         ):
             assert conn.execute(f"select * from {call}", ([2],)).fetchall() == [], call

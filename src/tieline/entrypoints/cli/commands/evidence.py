@@ -21,9 +21,9 @@ def exam(
     as_json: AsJson = False,
 ) -> None:
     """Examine connectors: classes proved by killing, time-outs, order, paging, zones, unknown values."""
-    from tieline.conformance import report
+    from tieline.entrypoints import examining
 
-    if not report.run(tuple(connectors or ()), as_json=as_json):
+    if not examining.run(tuple(connectors or ()), as_json=as_json):
         raise typer.Exit(FAILED)
 
 

@@ -88,6 +88,7 @@ def test_a_firm_with_a_psa_gets_the_shell_in_both_systems_and_bills_in_one() -> 
         ("TAX_CODE_UNKNOWN", contract(tax_code="REDUCED"), "known are STANDARD"),
         ("SERVICE_LINE_UNKNOWN", contract(line(service_line="AUDIT")), "known are CLOUD, DATA"),
         ("AMOUNT_MISMATCH", contract(total=eur("19000")), "a difference of EUR -1,000.00"),
+        ("AMOUNT_MISMATCH", contract(total=eur("20000.01")), "a difference of EUR 0.01"),
         ("CURRENCY_MISMATCH", contract(currency="USD"), "legal entity DE01 is in EUR"),
         ("LINES_INVALID", contract(line("L1"), line("L1")), "same id"),
     ],
@@ -97,6 +98,11 @@ def test_a_faulty_contract_writes_nothing_and_names_the_fault(code: str, given: 
     assert code in codes(decisions)
     assert any(words in hold.sentence for hold in holds(decisions).values())
     assert of(decisions, Desired) == []
+
+
+def test_a_total_that_adds_up_to_the_cent_passes() -> None:
+    given = contract(line("L1", "185.25", "0.5"), line("L2", "33.333333", "3"), total=eur("192.63"))
+    assert codes(World().add(given, client()).say()) == set()
 
 
 def test_all_faults_of_a_contract_are_reported_at_once() -> None:

@@ -40,7 +40,8 @@ def played(steps: list[tuple[Any, ...]]) -> World:
                 worked = str(day("2026-01-01") + timedelta(days=days))
                 world.add(entry(f"te_{n}", worked, hours, line_id=of_line, resource_id=f"person_{n % 3}"))
             case ("ask", days):
-                world.add(request(f"rq_{n}", str(day("2026-01-01") + timedelta(days=days))))
+                through = str(day("2026-01-01") + timedelta(days=days))
+                world.add(request(f"rq_{n}", through), request(f"rq_{n}_again", through))
             case ("amend", number, days, rate):
                 start = str(day("2026-01-01") + timedelta(days=days))
                 world.add(amendment(number, rate, start, signed_at=NOON - timedelta(days=40 - n)))

@@ -150,9 +150,10 @@ def test_hours_and_their_invoice_may_arrive_together() -> None:
 
 
 def test_two_requests_at_once_bill_every_charge_once() -> None:
-    world = prepared(request("rq_0"))
+    world = prepared().add(request("rq_0"))
     decisions = world.say()
-    assert len(world.invoices()) == 1 and "NOTHING_TO_BILL" in codes(decisions)
+    assert len(world.invoices()) == 1 and len(world.movements) == 3
+    assert "NOTHING_TO_BILL" in codes(decisions)
 
 
 def test_where_the_erp_bills_the_hub_composes_nothing() -> None:

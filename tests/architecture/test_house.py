@@ -134,9 +134,16 @@ def test_functions_stay_readable() -> None:
         for name, _, tree in _parsed()
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        if (length := (node.end_lineno or 0) - node.lineno + 1) > 45
+        if (length := (node.end_lineno or 0) - node.lineno + 1) > 45 and not _is_table(node)
     }
     assert long == {}
+
+
+def _is_table(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """A function that only returns a list of entries reads like a table; its length is no burden."""
+    *before, last = node.body
+    entries = isinstance(last, ast.Return) and isinstance(last.value, ast.Tuple | ast.List | ast.Dict)
+    return entries and all(isinstance(statement, ast.Assign | ast.Expr) for statement in before)
 
 
 def _names(tree: ast.Module) -> Iterator[tuple[int, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from decimal import Decimal
 import pytest
 from raw_server import Server, answer, running
 
+from tieline.adapters.answers import Inflater, Unreadable
 from tieline.adapters.http import GuardedHttp, deadline
 from tieline.kit.errors import CredentialInvalid, Defect, Rejected, Throttled, Unavailable, Unknown
 
@@ -279,3 +281,19 @@ async def test_A5_no_error_shows_a_secret_a_body_or_a_query_value(caplog: pytest
                 )
             assert canary not in str(raised.value) + repr(raised.value)
     assert canary not in caplog.text
+
+
+async def test_A5_what_a_vendor_puts_into_its_headers_is_not_logged_either(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    await outcome(answer(more=("set-cookie: session=canary-4711",)))
+    assert "canary-4711" not in caplog.text
+
+
+def test_X21_a_gzip_bomb_is_never_unpacked_beyond_the_limit() -> None:
+    bomb = gzip.compress(b" " * 50_000_000, 9)
+    tracemalloc.start()
+    with pytest.raises(Unreadable):
+        Inflater("gzip", 65_536).feed(bomb)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2_000_000

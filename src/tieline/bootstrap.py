@@ -43,6 +43,7 @@ from tieline.engine.commands import EngineCommands, replan_all
 from tieline.engine.worker import Worker
 from tieline.flows.registry import all_flows
 from tieline.kit.errors import NotFound, Unavailable
+from tieline.ports.http import Http
 from tieline.ports.landscape import Advice, Landscape, TenantSetup
 from tieline.ports.systems import Change, Source
 from tieline.ports.vault import Vault
@@ -51,6 +52,7 @@ from tieline.sdk.system import ConnectedSystem
 
 Pool = AsyncConnectionPool[AsyncConnection]
 Clock = Callable[[], datetime]
+Around = Callable[[Http], Http]  # for measuring: what stands between a connector and its client
 LOCAL_SCOPES = (
     "contract:read", "event:read", "hold:retry", "invoice:release", "invoice:request", "plan:apply",
     "system:read", "time:write",
@@ -59,6 +61,10 @@ LOCAL_SCOPES = (
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+def as_it_is(http: Http) -> Http:
+    return http
 
 
 def read_settings(file: Path | None) -> Settings:
@@ -81,15 +87,15 @@ class Landscapes:
             await client.aclose()
 
 
-def build_landscape(settings: Settings, vault: Vault) -> Landscapes:
-    """Connect nothing yet: clients open on first use. Raises CredentialInvalid for a secret that cannot be had."""
+def build_landscape(settings: Settings, vault: Vault, around: Around = as_it_is) -> Landscapes:
+    """Connect nothing yet: clients open on first use; each is handed to its connector through `around`. Raises CredentialInvalid for a secret that cannot be had."""
     clients: list[GuardedHttp] = []
-    landscape = {name: _setup(tenant, vault, clients) for name, tenant in settings.tenants.items()}
+    landscape = {name: _setup(tenant, vault, around, clients) for name, tenant in settings.tenants.items()}
     return Landscapes(landscape=landscape, clients=tuple(clients))
 
 
-def _setup(tenant: Tenant, vault: Vault, clients: list[GuardedHttp]) -> TenantSetup:
-    systems = {name: _system(each, vault, clients) for name, each in tenant.systems.items()}
+def _setup(tenant: Tenant, vault: Vault, around: Around, clients: list[GuardedHttp]) -> TenantSetup:
+    systems = {name: _system(each, vault, around, clients) for name, each in tenant.systems.items()}
     sources: dict[str, Source] = {"api": ApiSource()}
     sources |= {name: _Named(name, s.source) for name, s in systems.items() if isinstance(s.source, SourceOfRecords)}
     return TenantSetup(
@@ -101,13 +107,13 @@ def _setup(tenant: Tenant, vault: Vault, clients: list[GuardedHttp]) -> TenantSe
     )  # fmt: skip
 
 
-def _system(each: SystemSettings, vault: Vault, clients: list[GuardedHttp]) -> ConnectedSystem:
+def _system(each: SystemSettings, vault: Vault, around: Around, clients: list[GuardedHttp]) -> ConnectedSystem:
     http = GuardedHttp(
         each.settings.base_url, name=each.name, allow_private_addresses=each.settings.allow_private_addresses
     )
     clients.append(http)
     values = {name: vault.secret(reference) for name, reference in each.secret_refs.items()}
-    connector = discover()[each.connector](each.settings, http, values, each.overlay)
+    connector = discover()[each.connector](each.settings, around(http), values, each.overlay)
     return ConnectedSystem(each.name, connector, call_life_s=each.call_life_s)
 
 
@@ -121,7 +127,8 @@ class _Named:
 
 def refuse(tenant: Tenant, system: str, change: Change) -> str | None:
     """Why this system may not change this record, None when one of its roles owns all that it changes (O3)."""
-    played = [role for role, table in tenant.firm.roles.items() if system in table.values()] or [system]
+    played = [role for role, table in tenant.firm.roles.items() if system in table.values()]
+    played += ["api", "inbox"] if system == "api" else []  # people may hand in what an inbox takes
     fields = change.fields or tuple(change.doc)
     entity = change.legal_entity or "*"
     foreign: list[list[str]] = [tenant.ownership.refused(role, change.kind, fields, entity) for role in played]
@@ -197,7 +204,7 @@ class Hub:
 
 
 @contextlib.asynccontextmanager
-async def hub(settings: Settings, clock: Clock = now) -> AsyncIterator[Hub]:
+async def hub(settings: Settings, clock: Clock = now, around: Around = as_it_is) -> AsyncIterator[Hub]:
     """Open the store, compile the tenants, build edge, API and worker. Everything is closed in order at the end.
 
     The worker is built but not running: the caller starts `worker.run()` and ends it with `worker.stop()`.
@@ -207,7 +214,7 @@ async def hub(settings: Settings, clock: Clock = now) -> AsyncIterator[Hub]:
     async with contextlib.AsyncExitStack() as stack:
         cluster = open_store(settings, vault)
         stack.callback(cluster.stop)
-        built = build_landscape(settings, vault)
+        built = build_landscape(settings, vault, around)
         stack.push_async_callback(built.aclose)
         pools = await _open_pools(stack, cluster)
         await prepare_tenants(pools["api"], settings, built.landscape)
@@ -271,22 +278,38 @@ async def run_hub(settings: Settings, on_ready: Callable[[Ready], None]) -> None
     async with hub(settings) as running:
         doors = Doors(time.monotonic)
         site = Router([Mount("/console", create_console(running.app, doors=doors)), Mount("/", running.app)])
-        server = uvicorn.Server(
-            uvicorn.Config(
-                site, host=settings.listen.host, port=settings.listen.port, log_level="warning", access_log=False,
-                server_header=False, timeout_graceful_shutdown=10,
-            )
-        )  # fmt: skip
-        work = asyncio.create_task(running.worker.run())
-        serving = asyncio.create_task(server.serve())
-        try:
-            await _until_started(server, serving)
-            on_ready(await _ready(running, server, doors))
-            await asyncio.wait({work, serving}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            server.should_exit = True
-            running.worker.stop()
-            await asyncio.gather(serving, work)
+        async with served_site(settings, site) as site_served:
+            work = asyncio.create_task(running.worker.run())
+            try:
+                on_ready(await _ready(running, site_served.url, doors))
+                await asyncio.wait({work, site_served.serving}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                running.worker.stop()
+                await work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedSite:
+    url: str
+    serving: asyncio.Task[None]
+
+
+@contextlib.asynccontextmanager
+async def served_site(settings: Settings, site: ASGIApp) -> AsyncIterator[ServedSite]:
+    """Listen where the settings say; requests under way are finished at the end."""
+    config = uvicorn.Config(
+        site, host=settings.listen.host, port=settings.listen.port, log_level="warning", access_log=False,
+        server_header=False, timeout_graceful_shutdown=10,
+    )  # fmt: skip
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    try:
+        await _until_started(server, serving)
+        host, port = server.servers[0].sockets[0].getsockname()[:2]
+        yield ServedSite(url=f"http://{host}:{port}", serving=serving)
+    finally:
+        server.should_exit = True
+        await serving
 
 
 async def run_worker(settings: Settings) -> None:
@@ -305,10 +328,8 @@ async def _until_started(server: uvicorn.Server, serving: asyncio.Task[None]) ->
         await asyncio.sleep(0.01)
 
 
-async def _ready(running: Hub, server: uvicorn.Server, doors: Doors) -> Ready:
-    host, port = server.servers[0].sockets[0].getsockname()[:2]
+async def _ready(running: Hub, url: str, doors: Doors) -> Ready:
     issued = await running.issue_key(next(iter(running.landscape)), "this machine", LOCAL_SCOPES)
-    url = f"http://{host}:{port}"
     return Ready(url=url, login_link=f"{url}/console/enter/{doors.leave(issued.key)}", api_key=issued.key)
 
 

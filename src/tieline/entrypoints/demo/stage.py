@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ from tieline.entrypoints.rehearsal import process, tryton
 from tieline.twins.process import Served, served
 
 HOOK_WAITS_MS = ",".join(["250"] * 120)  # the look-alike asks again four times a second while the hub is away
+
+CALL_LIFE_S = 4  # on loopback no call lives longer, so an unknown outcome is looked into soon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +64,7 @@ def arranged(folder: Path, erp: tryton.Tryton, clm: Served, netsuite: Served) ->
         "netsuite_certificate_id": own.certificate_id,
         "netsuite_key_ref": firm.keep_secret(folder, "netsuite.pem", own.private_pem),
         "inbox_secret_ref": firm.keep_secret(folder, "inbox", inbox_secret),
-        "tryton": {"connector": "tryton", **tryton.settings_from_seed(erp.seed, erp.url, key_ref=key_ref)},
+        "tryton": {"connector": "tryton", "call_life_s": CALL_LIFE_S, **tryton.settings_from_seed(erp.seed, erp.url, key_ref=key_ref)},
     }
     german = erp.seed["companies"]["DE01"]["id"]
     return Stage(
@@ -83,9 +84,11 @@ def verification_key(clm: Served) -> str:
 
 def register_webhook(stage: Stage) -> None:
     """What the firm's CLM administrator does once: tell it where the hub listens. The CLM keeps it over a restart."""
-    target = f"{stage.hub.url}/hooks/northwind/ironclad"
-    events = ["record_contract_status_changed"]
-    _clm(stage.clm, "POST", "/webhooks", {"targetURL": target, "events": events})
+    register_receiver(stage.clm, f"{stage.hub.url}/hooks/northwind/ironclad")
+
+
+def register_receiver(clm: Served, target: str) -> None:
+    _clm(clm, "POST", "/webhooks", {"targetURL": target, "events": ["record_contract_status_changed"]})
 
 
 def _clm(clm: Served, method: str, path: str, body: dict[str, object] | None = None) -> httpx2.Response:
@@ -94,14 +97,3 @@ def _clm(clm: Served, method: str, path: str, body: dict[str, object] | None = N
     headers = {"authorization": f"Bearer {token}", "x-as-user-email": "admin@northwind.example"}
     address = f"{clm.url}/public/api/v1{path}"
     return httpx2.request(method, address, json=body, headers=headers, timeout=10.0).raise_for_status()
-
-
-def cleared(folder: Path, *, keep: bool) -> Path:
-    """The folder of the demonstration: emptied unless its state is to be kept."""
-    if not keep:
-        for leftover in (folder / "hub.pid", folder / "tryton" / "trytond.pid"):
-            if leftover.exists():
-                process.end_leftover(leftover, str(folder))
-        shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder.absolute()

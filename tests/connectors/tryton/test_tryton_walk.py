@@ -125,6 +125,25 @@ async def test_D4_a_posting_whose_answer_was_lost_is_found_by_its_state_and_neve
     assert witness.times("invoice_posting", invoice.id) == 1
 
 
+async def test_invoices_posted_at_the_same_time_get_numbers_of_their_own(erp: ConnectedSystem, story: Story) -> None:
+    await story.put_up_to_project(erp)
+    invoices = [story.invoice(("1", "100", "100.00"), name=str(n)) for n in range(6)]
+    for invoice in invoices:
+        await story.put(erp, invoice)
+    posted = await asyncio.gather(*(erp.put(story.envelope(story.posting(invoice))) for invoice in invoices))
+    assert len({ref.extra["number"] for ref in posted}) == 6
+
+
+async def test_a_refused_create_may_be_tried_again_and_tells_what_the_ERP_said(
+    erp: ConnectedSystem, story: Story
+) -> None:
+    await story.put_up_to_project(erp)
+    outside = story.charge("1", "100", work_date=date(YEAR - 1, 5, 5))  # before the work element begins
+    with pytest.raises(sdk.Conflict, match="Tryton refused the record and says") as refused:
+        await erp.put(story.envelope(outside))
+    assert refused.value.code == "ERP_REFUSED"
+
+
 async def test_F3_a_server_that_refuses_a_second_posting_is_asked_for_the_state_not_believed_by_its_text(
     erp: ConnectedSystem, story: Story
 ) -> None:

@@ -89,7 +89,7 @@ class Clients(Books, sdk.WritesClients):
             values["identifiers"] = [["create", [{"code": client["tax_registration"]}]]]
         try:
             return await self.wire.create(company, PARTY, values, FIELDS)
-        except sdk.Rejected:
+        except sdk.Conflict:
             # The same status and kind of text for a taken code and for a bad value: what is there decides.
             party = await self._marked_party(company, envelope.marker)
             if party is None:

@@ -43,7 +43,7 @@ MANIFEST = sdk.Manifest(
             _operation("invoice_posting", "put", sdk.OperationClass.Q),
         ]
     ),
-    concurrency=4,
+    concurrency=1,  # see `concurrency` in the settings
 )
 
 

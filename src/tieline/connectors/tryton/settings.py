@@ -46,6 +46,12 @@ class TrytonSettings(sdk.ConnectorSettings):
     companies: dict[str, CompanySettings] = Field(
         description="Legal entity to Tryton company.", examples=[{"DE01": {"id": 1, "currency": "EUR"}}]
     )
+    concurrency: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="Calls at once. More than one only on PostgreSQL: on SQLite Tryton gives parallel postings one number.",
+    )
     skip_warnings: bool = Field(
         False,
         description="Post although Tryton warns (invoice date in the future, line without tax). Audit finding if on.",

@@ -47,7 +47,11 @@ class Wire:
         return found
 
     async def create(self, company: int, model: str, values: Mapping[str, Any], fields: Sequence[str]) -> Row:
-        answer = await self._call("POST", model, company, _wanted(fields), values)
+        """Conflict when Tryton refuses: its own counters collide under load with the same status as a wrong value has."""
+        try:
+            answer = await self._call("POST", model, company, _wanted(fields), values)
+        except sdk.Rejected as refused:
+            raise sdk.Conflict(refused.detail, code="ERP_REFUSED") from refused
         return self._one(answer, company, fields)
 
     async def write(

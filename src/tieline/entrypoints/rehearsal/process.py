@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+_OUR_PYTHON = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+
 
 class RehearsalFailed(RuntimeError):
     """A real system could not be prepared or started; the sentence names its log."""
@@ -23,7 +25,7 @@ def run(command: Sequence[str | Path], log: Path, *, env: Mapping[str, str] | No
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **(env or {})},
+            env=_own_environment() | dict(env or {}),
             cwd=cwd,
             check=False,
         )
@@ -31,7 +33,9 @@ def run(command: Sequence[str | Path], log: Path, *, env: Mapping[str, str] | No
         raise RehearsalFailed(f"{Path(command[0]).name} ended with {done.returncode}; see {log}.\n{tail(log)}")
 
 
-def start(command: Sequence[str | Path], log: Path, *, cwd: Path) -> subprocess.Popen[bytes]:
+def start(
+    command: Sequence[str | Path], log: Path, *, env: Mapping[str, str] | None = None, cwd: Path
+) -> subprocess.Popen[bytes]:
     """Own session: Ctrl-C in the terminal reaches the caller only, which then ends this child in its order."""
     with log.open("ab") as out:
         return subprocess.Popen(
@@ -40,6 +44,7 @@ def start(command: Sequence[str | Path], log: Path, *, cwd: Path) -> subprocess.
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            env=_own_environment() | dict(env or {}),
             cwd=cwd,
         )
 
@@ -89,6 +94,11 @@ def free_port(wanted: int | None = None) -> int:
 
 def tail(log: Path, lines: int = 12) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def _own_environment() -> dict[str, str]:
+    """Ours without what would lead the foreign program to our own packages."""
+    return {name: value for name, value in os.environ.items() if name not in _OUR_PYTHON}
 
 
 def _mentions(pid: int, text: str) -> bool:

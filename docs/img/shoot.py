@@ -1,17 +1,40 @@
-"""Takes the README's picture of a contract page: `python docs/img/shoot.py LOGIN_LINK CONTRACT_ID [light|dark] [FILE]`.
+"""Takes the README's picture: a contract whose amendment waits for a yes, on the stage of `tieline demo`.
 
-Run it against a hub that shows a contract on its way, for example after `tieline demo`.
+python docs/img/shoot.py [light|dark] [FILE]
 """
 
 from __future__ import annotations
 
 import shutil
 import sys
+import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
+from tieline.entrypoints.demo import story
+from tieline.entrypoints.demo.clearing import cleared
+from tieline.entrypoints.demo.narration import narrator
+from tieline.entrypoints.demo.records import Calendar
+from tieline.entrypoints.demo.stage import staged
+from tieline.entrypoints.demo.waiting import until
+
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+
+
+def main(light: str, file: Path) -> None:
+    says = narrator(as_json=True)
+    with tempfile.TemporaryDirectory(prefix="tieline-picture-") as home:
+        folder = cleared(Path(home) / "demo", keep=False)
+        with staged(folder, says) as stage:
+            days = Calendar(today=datetime.now(UTC).date())
+            told = story.Telling(stage=stage, narrator=says, story=story.story(days), days=days, hub=stage.hub.client())
+            story.signed(told, 1)
+            story.worked(told, 2)
+            story.sign(told, told.story.amendment)
+            until("a plan", lambda: story.open_plan(told.hub, told.german), says, stage.hub.log)
+            shoot(str(stage.hub.ready["console"]), told.german, light, file)
 
 
 def shoot(login_link: str, contract_id: str, light: str, file: Path) -> None:
@@ -23,7 +46,7 @@ def shoot(login_link: str, contract_id: str, light: str, file: Path) -> None:
         context = browser.new_context(
             color_scheme="dark" if light == "dark" else "light",
             java_script_enabled=False,
-            viewport={"width": 1280, "height": 860},
+            viewport={"width": 1280, "height": 900},
             device_scale_factor=1.5,
         )
         page = context.new_page()
@@ -34,5 +57,4 @@ def shoot(login_link: str, contract_id: str, light: str, file: Path) -> None:
 
 
 if __name__ == "__main__":
-    link, contract, *rest = sys.argv[1:]
-    shoot(link, contract, rest[0] if rest else "light", Path(rest[1] if len(rest) > 1 else "docs/img/contract.png"))
+    main(sys.argv[1] if len(sys.argv) > 1 else "light", Path((sys.argv[2:] or ["docs/img/contract.png"])[0]))

@@ -134,7 +134,7 @@ def spelled(value: Any) -> str:
     return str(value)
 
 
-ASKS = frozenset({"AWAITING_RELEASE"})  # holds that only ask for a yes: their button stands beside what they ask about
+ASKS = frozenset({"AWAITING_RELEASE", "AWAITING_APPLY"})  # holds that only ask for a yes: their button stands beside what they ask about
 
 
 def headline(contract: Doc) -> str:

@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+import structlog
+
 from tieline import bootstrap
 from tieline.entrypoints.cli import configuration, connection, output
 from tieline.entrypoints.cli.connection import Connection
@@ -24,6 +26,7 @@ class Ready(Protocol):
 
 def up(file: str, *, port: int | None, as_json: bool) -> None:
     """Runs until it is told to stop. The key for this machine's CLI lies in the home folder, never in the output."""
+    log_to_stderr()
     settings = configuration.loaded(file)
     if port is not None:
         settings = replace(settings, listen=settings.listen.model_copy(update={"port": port}))
@@ -39,3 +42,17 @@ def announce(hub: Ready, home: Path, *, as_json: bool) -> None:
     print(f"Tieline runs at {hub.url}", flush=True)
     print(f"Console (opens once): {hub.login_link}", flush=True)
     output.say("Ctrl-C ends it." if sys.stdin.isatty() else "SIGTERM ends it.")
+
+
+def log_to_stderr() -> None:
+    """JSON lines, values as fields; stdout belongs to the line that says where the hub is."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+    )

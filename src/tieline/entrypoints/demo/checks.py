@@ -100,10 +100,17 @@ def tryton_ledger_checks(posted: Ledger | None, expected: Expected) -> Iterator[
     yield Check(what="invoice", expected="posted", seen=posted.state if posted else "not posted")
     yield Check(what="invoice total", expected=plain(expected.total), seen=plain(posted.total) if posted else "nothing")
     yield Check(what="ledger move balances", expected="yes", seen="yes" if posted and posted.balanced else "no")
-    amounts = {debit or credit for _, debit, credit in posted.lines} if posted else set()
-    wanted = {expected.total, expected.net, expected.tax}
-    fits = {plain(amount) for amount in wanted} == {plain(amount) for amount in amounts}
+    wanted = {plain(amount) for amount in (expected.total, expected.net, expected.tax)}
+    fits = wanted == set(by_account(posted).values()) if posted else False
     yield Check(what="move shows receivable, revenue and tax", expected="yes", seen="yes" if fits else "no")
+
+
+def by_account(posted: Ledger) -> dict[str, str]:
+    """What each account of the move adds up to, whichever side it is on."""
+    sums: dict[str, Decimal] = {}
+    for account, debit, credit in posted.lines:
+        sums[account] = sums.get(account, ZERO) + debit - credit
+    return {account: plain(abs(amount)) for account, amount in sums.items()}
 
 
 def in_netsuite(witness: NetSuiteWitness, expected: Expected) -> Findings:

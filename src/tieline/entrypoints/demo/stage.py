@@ -64,7 +64,11 @@ def arranged(folder: Path, erp: tryton.Tryton, clm: Served, netsuite: Served) ->
         "netsuite_certificate_id": own.certificate_id,
         "netsuite_key_ref": firm.keep_secret(folder, "netsuite.pem", own.private_pem),
         "inbox_secret_ref": firm.keep_secret(folder, "inbox", inbox_secret),
-        "tryton": {"connector": "tryton", "call_life_s": CALL_LIFE_S, **tryton.settings_from_seed(erp.seed, erp.url, key_ref=key_ref)},
+        "tryton": {
+            "connector": "tryton",
+            "call_life_s": CALL_LIFE_S,
+            **tryton.settings_from_seed(erp.seed, erp.url, key_ref=key_ref),
+        },
     }
     german = erp.seed["companies"]["DE01"]["id"]
     return Stage(

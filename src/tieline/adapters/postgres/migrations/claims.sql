@@ -1,7 +1,7 @@
 -- The only way across tenants: functions that return keys for the shards asked for. They belong to tieline_claims, which
 -- may read just those columns and cannot log in. The search path is empty, so that no caller's object can slip in.
--- Each takes the oldest of every shard first (one index probe a shard), so that a long queue costs what is taken, not
--- what is waiting, and no shard starves another.
+-- Each takes the oldest of every shard first (one index probe a shard, a fair share of n and at least 32 from each), so
+-- that a long queue costs what is taken, not what is waiting, and no shard starves another.
 
 create function public.claim_dirty(shards smallint[], n int)
   returns table (tenant_id text, lane text, shard smallint, dirty_id bigint)
@@ -11,7 +11,7 @@ create function public.claim_dirty(shards smallint[], n int)
     select l.* from unnest(shards) as s (shard)
     cross join lateral (
       select q.tenant_id, q.lane, q.shard, q.dirty_id from public.lane_dirty as q
-      where q.shard = s.shard order by q.dirty_id limit n
+      where q.shard = s.shard order by q.dirty_id limit greatest(32, 2 * n / greatest(cardinality(shards), 1))
     ) as l
     order by l.dirty_id limit n
   ) as d
@@ -24,7 +24,8 @@ create function public.claim_wakes(shards smallint[], at timestamptz, n int)
   select l.tenant_id, l.lane, l.shard from unnest(shards) as s (shard)
   cross join lateral (
     select q.tenant_id, q.lane, q.shard, q.wake_at from public.lanes as q
-    where q.shard = s.shard and q.wake_at <= at order by q.wake_at limit n
+    where q.shard = s.shard and q.wake_at <= at
+    order by q.wake_at limit greatest(32, 2 * n / greatest(cardinality(shards), 1))
   ) as l
   order by l.wake_at limit n
 $$;
@@ -38,7 +39,7 @@ create function public.claim_due(shards smallint[], n int, busy text[], taken te
     select q.tenant_id, q.replica_id, q.shard, q.step, q.system, q.priority, q.due_at from public.due as q
     where q.shard = s.shard and q.due_at <= now() and not q.tenant_id || '/' || q.system = any (busy)
       and not q.tenant_id || '/' || q.replica_id = any (taken)
-    order by q.priority, q.due_at limit n
+    order by q.priority, q.due_at limit greatest(32, 2 * n / greatest(cardinality(shards), 1))
   ) as l
   order by l.priority, l.due_at limit n
 $$;
@@ -51,7 +52,8 @@ create function public.claim_intake(shards smallint[], n int, taken uuid[])
     select l.* from unnest(shards) as s (shard)
     cross join lateral (
       select q.tenant_id, q.input_id, q.received_at, q.shard, q.due_at from public.intake as q
-      where q.shard = s.shard and q.due_at <= now() and not q.input_id = any (taken) order by q.due_at limit n
+      where q.shard = s.shard and q.due_at <= now() and not q.input_id = any (taken)
+      order by q.due_at limit greatest(32, 2 * n / greatest(cardinality(shards), 1))
     ) as l
     order by l.due_at limit n
   ) as k

@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tieline.adapters.postgres import launcher, postmaster, roles
+from tieline.adapters.postgres import launcher, migrate, postmaster, roles
 from tieline.adapters.postgres.durability import check_durability
 from tieline.adapters.postgres.runas import own_name
 from tieline.kit.errors import Conflict, Unavailable
@@ -177,12 +177,18 @@ def test_L1_a_server_that_may_lose_what_it_confirmed_is_refused(home: Path) -> N
     running.stop()
 
 
-def test_an_external_server_gets_the_components_role_at_connect(home: Path) -> None:
+def test_an_external_server_needs_no_superuser_and_gives_each_component_its_role(home: Path) -> None:
     running = launcher.start(home)
     with psycopg.connect(running.conninfo(roles.ADMIN), autocommit=True) as conn:
-        conn.execute("create role tieline_worker login")
+        conn.execute("create role tieline_login login createrole")
+        conn.execute("create database firm owner tieline_login")
     socket = str(running.folders.socket).replace("/", "%2F")
-    outside = launcher.external(f"postgresql://postgres@{socket}/tieline")
+    outside = launcher.external(f"postgresql://tieline_login@{socket}/firm")
+    assert migrate.migrate(outside.conninfo(roles.ADMIN)) is True
+    assert migrate.migrate(outside.conninfo(roles.ADMIN)) is False
     with psycopg.connect(outside.conninfo(roles.WORKER)) as conn:
         assert conn.execute("select current_user").fetchone() == ("tieline_worker",)
+        assert conn.execute("select * from claim_dirty('{1}', 5)").fetchall() == []
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            conn.execute("select * from principals")
     running.stop()

@@ -14,8 +14,8 @@ Document = dict[str, Any]
 
 CONTRACT, CLIENT_RECORD, INVOICE = "contract", "client_record", "invoice"
 LANES = "contract:"
-AWAITING_RELEASE = "AWAITING_RELEASE"
-ASKS = frozenset({AWAITING_RELEASE})  # holds that only ask for a yes: nothing is wrong
+AWAITING_RELEASE, AWAITING_APPLY = "AWAITING_RELEASE", "AWAITING_APPLY"
+ASKS = frozenset({AWAITING_RELEASE, AWAITING_APPLY})  # holds that only ask for a yes: nothing is wrong
 
 
 def lane_of(contract_id: str) -> str:

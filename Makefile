@@ -23,4 +23,36 @@ lock:  ## write the lock files anew (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --group build pyproject.toml -o requirements/core.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --group dev pyproject.toml -o requirements/dev.txt
 
-.PHONY: help setup lock
+up: .venv/core  ## run the hub on an embedded PostgreSQL: make up CONFIG=tieline.yaml
+	@$(BIN)/tieline up --config $(or $(CONFIG),tieline.yaml)
+
+demo: .venv/core  ## watch a signed contract go to a posted invoice (Ctrl-C ends it)
+	@$(BIN)/tieline demo $(ARGS)
+
+check: .venv/dev  ## format, lint, types, layers: under a minute
+	$(BIN)/ruff format --check -q .
+	$(BIN)/ruff check -q --output-format concise .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: .venv/dev browser check  ## everything that must pass: make test [T=tests/console]
+	$(BIN)/pytest $(or $(T),tests)
+
+exam: .venv/dev  ## examine the connectors: make exam [C="netsuite tryton"]
+	@$(BIN)/tieline exam $(C)
+
+docs: .venv/dev  ## take the README's picture anew (Chromium)
+	$(BIN)/python docs/img/shoot.py
+
+# Debian packages that no registry of Python has. As root they are installed, otherwise their names are said.
+browser:
+	@command -v chromium >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing chromium for the tests of the pages…"; \
+	    { apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null 2>&1 \
+	      || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; }; }; \
+	  else \
+	    echo "Missing: chromium. Install it: apt-get install -y --no-install-recommends chromium fonts-dejavu-core"; exit 2; \
+	  fi; }
+
+.PHONY: help setup lock up demo check test exam docs browser

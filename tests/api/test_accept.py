@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 import psycopg
 import pytest
 from api_house import House
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from tieline.adapters.postgres.pools import pool
+from tieline.api.batcher import Batcher
 from tieline.engine.inputs import NewInput, accept
 from tieline.engine.rows import tenant_transaction
 from tieline.engine.shards import SHARDS, shard_of
 from tieline.engine.views.conservation import conservation
 from tieline.kit.canonical import digest_of
+from tieline.kit.errors import Unavailable
 from tieline.kit.ids import uuid7
 
 
@@ -87,3 +94,53 @@ async def test_workers_are_told_once_per_batch(house: House) -> None:
 def test_a_shard_is_the_same_in_every_process() -> None:
     assert [shard_of("contract:c1"), shard_of("client:c1")] == [95, 168]
     assert {shard_of(f"contract:{n}") for n in range(5000)} == set(range(SHARDS))
+
+
+async def test_one_writer_misses_nobody_who_asks_while_it_ends(house: House) -> None:
+    batcher = Batcher(house.services.edge_pool, writers=1)
+    async with asyncio.timeout(20):
+        for number in range(50):
+            assert not (await batcher.submit([new(number)]))[0].duplicate
+    assert house.rows("select count(*) from inputs") == [(50,)]
+
+
+async def test_L1_F33_a_connection_cut_after_the_commit_was_sent_is_no_yes_and_the_repeat_finds_the_input(
+    house: House, tmp_path: Path
+) -> None:
+    """The commit happened and its answer was lost: the sender is told to repeat, and nothing is stored twice."""
+    known = conninfo_to_dict(house.services.edge_pool.conninfo)
+    cut = Cut(f"{known['host']}/.s.PGSQL.{known['port']}")
+    server = await asyncio.start_unix_server(cut.serve, tmp_path / f".s.PGSQL.{known['port']}")
+    async with (
+        server,
+        pool(make_conninfo(house.services.edge_pool.conninfo, host=str(tmp_path)), "edge", 1, 1) as shaky,
+    ):
+        cut.armed = True
+        with pytest.raises(Unavailable):
+            await Batcher(shaky).submit([new(1)])
+    assert house.rows("select count(*) from inputs") == [(1,)]
+    [again] = await Batcher(house.services.edge_pool).submit([new(1)])
+    assert again.duplicate and not again.conflict
+    assert house.rows("select count(*) from inputs") == [(1,)]
+
+
+class Cut:
+    """Stands between us and PostgreSQL and, once armed, drops the connection instead of passing on a COMMIT's answer."""
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+        self.armed = False
+
+    async def serve(self, ours: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        theirs, forth = await asyncio.open_unix_connection(self._server)
+        there = asyncio.create_task(self._pass(ours, forth))
+        await self._pass(theirs, back)
+        there.cancel()
+
+    async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while chunk := await source.read(65_536):
+            if self.armed and b"COMMIT\x00" in chunk and chunk[:1] != b"Q" and chunk[:1] != b"P":
+                break
+            sink.write(chunk)
+            await sink.drain()
+        sink.close()

@@ -37,8 +37,10 @@ class Batcher:
     batch_limit: int = 500
     queue_limit: int = 5000
     patience_s: float = 5.0
+    writers: int = 2  # while one waits for the disk, the other fills the next batch
     _queue: deque[_Waiting] = field(default_factory=deque)
-    _drain: asyncio.Task[None] | None = None
+    _busy: int = 0
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
     def waiting(self) -> int:
@@ -54,14 +56,20 @@ class Batcher:
             raise Unavailable("More is arriving than can be stored at the moment; please repeat in a moment.")
         waiting = _Waiting(inputs, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
-        if self._drain is None or self._drain.done():
-            self._drain = asyncio.create_task(self._empty())
+        if self._busy < self.writers:
+            self._busy += 1  # counted here and in the writer itself: between its last look and its end nobody is missed
+            writer = asyncio.create_task(self._empty())
+            self._tasks.add(writer)
+            writer.add_done_callback(self._tasks.discard)
         return await waiting.answer
 
     async def _empty(self) -> None:
-        while self._queue:
-            count = min(len(self._queue), self.batch_limit)
-            await self._store([self._queue.popleft() for _ in range(count)])
+        try:
+            while self._queue:
+                count = min(len(self._queue), self.batch_limit)
+                await self._store([self._queue.popleft() for _ in range(count)])
+        finally:
+            self._busy -= 1
 
     async def _store(self, batch: Sequence[_Waiting]) -> None:
         """Store a batch; one poisoned request fails alone, found by halving."""

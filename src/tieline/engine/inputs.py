@@ -154,9 +154,9 @@ _WAKE: LiteralString = "select pg_notify('tieline_work', 'intake')"
 _INSERT: LiteralString = """
 with given as materialized (
   select distinct on (digest) * from unnest(
-    %(input_id)s::uuid[], %(digest)s::bytea[], %(body_hash)s::bytea[], %(channel)s::text[], %(system)s::text[],
-    %(topic)s::text[], %(source_id)s::text[], %(source_version)s::text[], %(body)s::bytea[], %(correlation_id)s::uuid[],
-    %(causation_id)s::uuid[], %(principal)s::text[], %(shard)s::smallint[])
+    %(input_id)b::uuid[], %(digest)b::bytea[], %(body_hash)b::bytea[], %(channel)b::text[], %(system)b::text[],
+    %(topic)b::text[], %(source_id)b::text[], %(source_version)b::text[], %(body)b::bytea[], %(correlation_id)b::uuid[],
+    %(causation_id)b::uuid[], %(principal)b::text[], %(shard)b::smallint[])
     with ordinality as g (input_id, digest, body_hash, channel, system, topic, source_id, source_version, body,
       correlation_id, causation_id, principal, shard, n)
   order by digest, n),

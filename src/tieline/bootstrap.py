@@ -108,12 +108,14 @@ def _setup(tenant: Tenant, vault: Vault, around: Around, clients: list[GuardedHt
 
 
 def _system(each: SystemSettings, vault: Vault, around: Around, clients: list[GuardedHttp]) -> ConnectedSystem:
+    kind = discover()[each.connector]
     http = GuardedHttp(
-        each.settings.base_url, name=each.name, allow_private_addresses=each.settings.allow_private_addresses
-    )
+        each.settings.base_url, name=each.name, allow_private_addresses=each.settings.allow_private_addresses,
+        refused_503=kind.manifest.refused_503, connections=64,
+    )  # fmt: skip
     clients.append(http)
     values = {name: vault.secret(reference) for name, reference in each.secret_refs.items()}
-    connector = discover()[each.connector](each.settings, around(http), values, each.overlay)
+    connector = kind(each.settings, around(http), values, each.overlay)
     return ConnectedSystem(each.name, connector, call_life_s=each.call_life_s)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from psycopg import AsyncConnection
+from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
 from tieline.engine.crashpoints import crash_point
@@ -104,6 +105,29 @@ class EngineCommands:
             await cursor.execute("select pg_notify('tieline_work', 'intake'), pg_notify('tieline_work', 'plan')")
         return count
 
+    async def settle(self, tenant: str, hold_id: UUID, external_id: str | None, principal: str) -> str:
+        """A person looked: it is there (its external id), or certainly not (None), and is then sent once more.
+
+        Returns the replica's new status. NotFound for anything but an open AMBIGUOUS hold.
+        """
+        async with self.pool.connection() as connection, tenant_transaction(connection, tenant) as cursor:
+            await cursor.execute(_HOLDS, {"tenant": tenant, "lane": None, "hold": hold_id})
+            holds = [hold for hold in await cursor.fetchall() if hold["code"] == "AMBIGUOUS"]
+            if not holds:
+                raise NotFound("There is no such open hold that waits for a person to look.")
+            external = (
+                None if external_id is None else {"id": external_id, "version": None, "extra": {"told_by": principal}}
+            )
+            found = await _one(
+                cursor, _SETTLE, {"tenant": tenant, "replica": holds[0]["subject"], "external": Jsonb(external)}
+            )
+            if found is None:
+                raise Conflict("It does not wait for this answer any more: look again.")
+            await lift(cursor, tenant, [hold_id])
+            await wake(cursor, tenant, [holds[0]["lane"]])
+            await cursor.execute("select pg_notify('tieline_work', 'plan')")
+        return str(found["status"])
+
     def _setup(self, tenant: str) -> TenantSetup:
         if tenant not in self.landscape:
             raise NotFound("There is no such firm here.")
@@ -151,7 +175,7 @@ async def _touch(cursor: Cursor, tenant: str, lane: Row, correlation_id: UUID) -
     await cursor.execute("select pg_notify('tieline_work', 'plan')")
 
 
-async def _one(cursor: Cursor, sql: Any, parameters: Sequence[Any]) -> Row | None:
+async def _one(cursor: Cursor, sql: Any, parameters: Sequence[Any] | Mapping[str, Any]) -> Row | None:
     await cursor.execute(sql, parameters)
     return await cursor.fetchone()
 
@@ -202,6 +226,21 @@ _REQUEUE_REPLICAS = """with again as (
 insert into due (tenant_id, replica_id, system, shard, step)
 select tenant_id, replica_id, system, shard, case status when 'written' then 'observe' else 'push' end from again
 on conflict (tenant_id, replica_id) do update set step = excluded.step, due_at = now()"""
+_SETTLE = """with told as (select %(external)s::jsonb as external),
+replica as (
+  update replicas r set status = case when told.external = 'null' then 'pending' else 'written' end,
+    external = case when told.external = 'null' then r.external else told.external end,
+    settled_revision = case when told.external = 'null' then r.settled_revision else r.revision end, updated_at = now()
+  from told where r.tenant_id = %(tenant)s and r.replica_id = %(replica)s and r.status = 'ambiguous'
+  returning r.tenant_id, r.replica_id, r.system, r.shard, r.status),
+effect as (
+  update effects e set state = case when told.external = 'null' then 'failed' else 'ok' end, settled_at = now()
+  from told where e.tenant_id = %(tenant)s and e.replica_id = %(replica)s and e.state = 'ambiguous'),
+queued as (
+  insert into due (tenant_id, replica_id, system, shard, step)
+  select tenant_id, replica_id, system, shard, case status when 'pending' then 'push' else 'observe' end from replica
+  on conflict (tenant_id, replica_id) do update set step = excluded.step, due_at = now())
+select status from replica"""
 _CONFIGURED = """update tenants set config_version = %s where tenant_id = %s and config_version is distinct from %s
 returning tenant_id"""
 _WAKE_ALL = (

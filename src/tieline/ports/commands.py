@@ -51,6 +51,10 @@ class Commands(Protocol):
         """A person's yes to one frozen document. Conflict when the digest is not the pending document's."""
         ...
 
+    async def settle(self, tenant: str, hold_id: UUID, external_id: str | None, principal: str) -> str:
+        """A person looked after an ambiguous call: it is there under `external_id`, or certainly not (None)."""
+        ...
+
     async def retry(self, tenant: str, lane: str, hold_id: UUID | None, principal: str) -> int:
         """Try again now whatever this hold, or the whole lane, waits for; answers how much was released."""
         ...

@@ -40,6 +40,7 @@ class Manifest:
     roles: tuple[str, ...]
     operations: Mapping[tuple[str, str], Operation] = field(default_factory=dict)
     concurrency: int = 4
+    refused_503: bool = False  # this vendor's 503 always means "not even started"
     mapping_version: str = "1"
 
 

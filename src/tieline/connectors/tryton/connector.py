@@ -44,6 +44,7 @@ MANIFEST = sdk.Manifest(
         ]
     ),
     concurrency=1,  # see `concurrency` in the settings
+    refused_503=True,  # PostgreSQL could not get the row lock: nothing was started
 )
 
 

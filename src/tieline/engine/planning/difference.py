@@ -38,6 +38,7 @@ class Wanted:
     covers: bytes | None = None
     expires_at: datetime | None = None
     ended: str | None = None
+    silent: bool = False  # nothing is sent: left in place, or the system has no way to end it
 
     @property
     def priority(self) -> int:
@@ -132,6 +133,9 @@ def _resolve(setup: TenantSetup, state: LaneState, decided: Decided, holds: list
         if system is None:
             holds.append(_no_system(decision.target))
             continue
+        if not isinstance(decision, Ended) and setup.systems[system].operation(decision.target.kind, "put") is None:
+            holds.append(_not_offered(decision.target, system))
+            continue
         wanted = _wanted(setup, state, decision, system)
         if wanted is not None and wanted.replica_id not in seen:
             seen.add(wanted.replica_id)
@@ -142,34 +146,35 @@ def _wanted(
     setup: TenantSetup, state: LaneState, decision: Desired | Act | Notice | Ended, system: str
 ) -> Wanted | None:
     target = decision.target
-    common: dict[str, Any] = {
-        "replica_id": replica_id(system, target), "lane": state.name, "system": system, "target": target,
-    }  # fmt: skip
+    common: dict[str, Any] = {"replica_id": replica_id(system, target), "system": system, "target": target}
     match decision:
         case Desired():
             after = _after(setup, decision.after)
             return Wanted(
-                **(common | {"lane": decision.lane or state.name}), doc=decision.doc, digest=digest(decision.doc),
+                **common, lane=decision.lane or state.name, doc=decision.doc, digest=digest(decision.doc),
                 nature=decision.nature, after=after, gate=decision.gate, basis=decision.basis,
                 order_group=decision.order_group,
             )  # fmt: skip
         case Act():
             covers = bytes.fromhex(decision.covers) if decision.covers else digest(decision.doc)
             return Wanted(
-                **common, doc=decision.doc, digest=digest(decision.doc), nature="act", subject=decision.subject,
+                **common, lane=state.name, doc=decision.doc, digest=digest(decision.doc), nature="act", subject=decision.subject,
                 covers=covers, after=_after(setup, decision.after),
             )  # fmt: skip
         case Notice():
             return Wanted(
-                **common, doc=decision.doc, digest=digest(decision.doc), nature="notice", expires_at=decision.expires_at
-            )
+                **common, lane=state.name, doc=decision.doc, digest=digest(decision.doc), nature="notice",
+                expires_at=decision.expires_at,
+            )  # fmt: skip
         case Ended():
             before = state.replicas.get(common["replica_id"])
             if before is None:
                 return None
+            silent = decision.how == "leave" or setup.systems[system].operation(target.kind, "end") is None
             return Wanted(
-                **common, doc=before["doc"], digest=bytes(before["digest"]), nature=before["nature"], ended=decision.how
-            )
+                **common, doc=before["doc"], digest=bytes(before["digest"]), nature=before["nature"], ended=decision.how,
+                silent=silent, lane=before["lane"],
+            )  # fmt: skip
 
 
 def _after(setup: TenantSetup, targets: Iterable[Target]) -> tuple[str, ...]:
@@ -186,6 +191,14 @@ def _no_system(target: Target) -> Hold:
         code="NO_SYSTEM", subject=f"{target.role}/{target.legal_entity}", owner="integration",
         sentence=f"No system is configured as {target.role} for {target.legal_entity}.",
         way_out=f"Name one under roles.{target.role} in tieline.yaml, then run: tieline config check",
+    )  # fmt: skip
+
+
+def _not_offered(target: Target, system: str) -> Hold:
+    return Hold(
+        code="NO_SYSTEM", subject=f"{target.role}/{target.legal_entity}/{target.kind}", owner="integration",
+        sentence=f"{system} is configured as {target.role} for {target.legal_entity} but does not take a {target.kind}.",
+        way_out=f"Name a system that does under roles.{target.role} in tieline.yaml, then restart.",
     )  # fmt: skip
 
 

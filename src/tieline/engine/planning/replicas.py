@@ -92,6 +92,8 @@ def _unsettled(known: dict[str, tuple[int, int]], on: str) -> bool:
 
 
 def _status(plan: LanePlan, item: Item, before: Row | None, waits_on: list[str]) -> str:
+    if item.wanted.silent:
+        return "ended"
     if before is not None and before["status"] in IN_FLIGHT:
         return str(before["status"])  # one unsettled item at a time: the outcome will queue the newer revision
     if item.wanted.nature == "act" and not _approved(plan, item):

@@ -58,7 +58,8 @@ async def write_intents(
         await fence(cursor, leases, {claim["shard"] for claim in claims})
         await cursor.execute(_READY, (setup.tenant, sorted(claim["replica_id"] for claim in claims)))
         rows = await cursor.fetchall()
-        ready = [row for row in rows if _may_go(row)]
+        await _drop_expired(cursor, setup.tenant, rows, now)
+        ready = [row for row in rows if _may_go(row) and not _expired(row, now)]
         earlier = await _earlier_effects(cursor, setup.tenant, [effect_key(setup.tenant, r, _verb(r)) for r in ready])
         chosen = (_sending(setup, leases, row, earlier, cipher, now) for row in _one_per_group(ready))
         sending += [s for s in chosen if s is not None]
@@ -73,6 +74,16 @@ async def write_intents(
 def _may_go(row: Row) -> bool:
     """Only what the lane's newest records say (wanted = planned), and not behind an unsettled one of its order group."""
     return row["status"] in SENDABLE and row["wanted"] == row["planned"] and not row["group_busy"]
+
+
+def _expired(row: Row, now: datetime) -> bool:
+    return row["nature"] == "notice" and row["expires_at"] is not None and row["expires_at"] <= now
+
+
+async def _drop_expired(cursor: Cursor, tenant: str, rows: Sequence[Row], now: datetime) -> None:
+    """A notice that comes too late is not told any more."""
+    late = [{"replica_id": row["replica_id"]} for row in rows if _expired(row, now) and row["status"] == "pending"]
+    await write(cursor, _TOO_LATE, late, tenant)
 
 
 def _one_per_group(rows: Sequence[Row]) -> list[Row]:
@@ -178,6 +189,11 @@ _GOING = """with rows as (
   select %s::text as tenant_id, r.* from jsonb_to_recordset(%s::jsonb) as r(replica_id text)),
 gone as (delete from due d using rows where d.tenant_id = rows.tenant_id and d.replica_id = rows.replica_id)
 update replicas r set status = 'sending', updated_at = now() from rows
+where r.tenant_id = rows.tenant_id and r.replica_id = rows.replica_id"""
+_TOO_LATE = """with rows as (
+  select %s::text as tenant_id, r.* from jsonb_to_recordset(%s::jsonb) as r(replica_id text)),
+gone as (delete from due d using rows where d.tenant_id = rows.tenant_id and d.replica_id = rows.replica_id)
+update replicas r set status = 'ended', updated_at = now() from rows
 where r.tenant_id = rows.tenant_id and r.replica_id = rows.replica_id"""
 _LATER = """update due d set due_at = r.due_at
 from (select %s::text as tenant_id, x.* from jsonb_to_recordset(%s::jsonb) as x(replica_id text, due_at timestamptz)) r

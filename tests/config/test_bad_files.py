@@ -18,11 +18,17 @@ def _expected(file: Path) -> list[str]:
     return [line.removeprefix("# expect: ") for line in lines if line.startswith("# expect: ")]
 
 
+def _shortened(line: str, like: str) -> str:
+    """`…` ends an expectation whose rest is a connector's own business."""
+    return line[: len(like) - 1] + "…" if like.endswith("…") else line
+
+
 @pytest.mark.parametrize("file", _FILES, ids=lambda file: file.stem)
 def test_a_wrong_configuration_is_refused_with_a_sentence_that_names_line_rule_and_way_out(file: Path) -> None:
     with pytest.raises(Rejected) as refused:
         load(file, {}, discover())
-    assert [line.replace(str(file), file.name) for line in refused.value.detail.splitlines()] == _expected(file)
+    said = [line.replace(str(file), file.name) for line in refused.value.detail.splitlines()]
+    assert [_shortened(line, like) for line, like in zip(said, _expected(file), strict=True)] == _expected(file)
     assert refused.value.code == "configuration_invalid"
 
 

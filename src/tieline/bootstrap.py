@@ -52,6 +52,7 @@ from tieline.sdk.system import ConnectedSystem
 
 Pool = AsyncConnectionPool[AsyncConnection]
 Clock = Callable[[], datetime]
+OpenStore = Callable[[Settings, Vault], launcher.Cluster]
 Around = Callable[[Http], Http]  # for measuring: what stands between a connector and its client
 LOCAL_SCOPES = (
     "contract:read", "event:read", "hold:retry", "invoice:release", "invoice:request", "plan:apply",
@@ -158,15 +159,19 @@ def today(tenant: Tenant, legal_entity: str | None, moment: datetime) -> date:
 
 def open_store(settings: Settings, vault: Vault) -> launcher.Cluster:
     """The embedded server or the one by URL, migrated, and refused when it is not durable (L1)."""
-    if settings.database_url_ref:
-        cluster: launcher.Cluster = launcher.external(vault.secret(settings.database_url_ref).reveal())
-    else:
-        cluster = launcher.start(settings.home)
+    cluster = launcher.start(settings.home) if not settings.database_url_ref else join_store(settings, vault)
     with psycopg.connect(cluster.conninfo(roles.ADMIN)) as connection:
         durability.check_version(connection)
         durability.check_durability(connection)
     migrate.migrate(cluster.conninfo(roles.ADMIN))
     return cluster
+
+
+def join_store(settings: Settings, vault: Vault) -> launcher.Cluster:
+    """A store that another process has opened and migrated."""
+    if settings.database_url_ref:
+        return launcher.external(vault.secret(settings.database_url_ref).reveal())
+    return launcher.attach(settings.home)
 
 
 async def prepare_tenants(api_pool: Pool, settings: Settings, landscape: Landscape) -> list[str]:
@@ -206,7 +211,9 @@ class Hub:
 
 
 @contextlib.asynccontextmanager
-async def hub(settings: Settings, clock: Clock = now, around: Around = as_it_is) -> AsyncIterator[Hub]:
+async def hub(
+    settings: Settings, clock: Clock = now, around: Around = as_it_is, store: OpenStore = open_store
+) -> AsyncIterator[Hub]:
     """Open the store, compile the tenants, build edge, API and worker. Everything is closed in order at the end.
 
     The worker is built but not running: the caller starts `worker.run()` and ends it with `worker.stop()`.
@@ -214,7 +221,7 @@ async def hub(settings: Settings, clock: Clock = now, around: Around = as_it_is)
     settings.home.mkdir(parents=True, exist_ok=True)
     vault, key = EnvFileVault(), key_of(settings.home)
     async with contextlib.AsyncExitStack() as stack:
-        cluster = open_store(settings, vault)
+        cluster = store(settings, vault)
         stack.callback(cluster.stop)
         built = build_landscape(settings, vault, around)
         stack.push_async_callback(built.aclose)
@@ -237,11 +244,7 @@ async def worker_only(settings: Settings, clock: Clock = now) -> AsyncIterator[W
     """One more worker on a store that another process has opened and migrated."""
     vault = EnvFileVault()
     async with contextlib.AsyncExitStack() as stack:
-        cluster = (
-            launcher.external(vault.secret(settings.database_url_ref).reveal())
-            if settings.database_url_ref
-            else launcher.attach(settings.home)
-        )
+        cluster = join_store(settings, vault)
         built = build_landscape(settings, vault)
         stack.push_async_callback(built.aclose)
         worker_pool = await stack.enter_async_context(make_pool(cluster.conninfo(roles.WORKER), "worker", 2, 8))
@@ -279,8 +282,7 @@ async def run_hub(settings: Settings, on_ready: Callable[[Ready], None]) -> None
     """Serve edge, API and console, and work, until SIGTERM or SIGINT; then finish what is under way."""
     async with hub(settings) as running:
         doors = Doors(time.monotonic)
-        site = Router([Mount("/console", create_console(running.app, doors=doors)), Mount("/", running.app)])
-        async with served_site(settings, site) as site_served:
+        async with served_site(settings, _site(running, doors)) as site_served:
             work = asyncio.create_task(running.worker.run())
             try:
                 on_ready(await _ready(running, site_served.url, doors))
@@ -312,6 +314,32 @@ async def served_site(settings: Settings, site: ASGIApp) -> AsyncIterator[Served
     finally:
         server.should_exit = True
         await serving
+
+
+async def run_edge(settings: Settings, on_ready: Callable[[Ready], None]) -> None:
+    """Edge, API and console without a worker, on a store that another process has opened, until SIGTERM or SIGINT."""
+    async with hub(settings, store=join_store) as running:
+        doors = Doors(time.monotonic)
+        async with served_site(settings, _site(running, doors)) as site_served:
+            on_ready(await _ready(running, site_served.url, doors))
+            await site_served.serving
+
+
+def _site(running: Hub, doors: Doors) -> ASGIApp:
+    return Router([Mount("/console", create_console(running.app, doors=doors)), Mount("/", running.app)])
+
+
+async def run_store(settings: Settings, on_ready: Callable[[], None]) -> None:
+    """The embedded store alone, migrated, until SIGTERM or SIGINT: for an edge and workers in processes of their own."""
+    cluster = open_store(settings, EnvFileVault())
+    try:
+        ended = asyncio.Event()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(name, ended.set)
+        on_ready()
+        await ended.wait()
+    finally:
+        cluster.stop()
 
 
 async def run_worker(settings: Settings) -> None:

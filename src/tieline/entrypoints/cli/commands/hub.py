@@ -11,7 +11,7 @@ from tieline.entrypoints.cli.options import AsJson, ConfigFile
 
 
 def add_to(app: typer.Typer) -> None:
-    for command in (up, doctor, version):
+    for command in (up, run, doctor, version):
         app.command(command.__name__)(command)
 
 
@@ -25,6 +25,18 @@ def up(
     from tieline.entrypoints.cli import running
 
     running.up(config, port=port, as_json=as_json)
+
+
+@guarded
+def run(
+    what: Annotated[str, typer.Argument(help="store, edge or worker.")],
+    config: ConfigFile = "tieline.yaml",
+    port: Annotated[int | None, typer.Option(help="Of the edge; 0 takes a free one.")] = None,
+) -> None:
+    """Run one part in this process: `store` once, then `edge` and `worker` as often as you like, on any host with the store."""
+    from tieline.entrypoints.cli import running
+
+    running.run(what, config, port=port)
 
 
 @guarded

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -168,7 +169,8 @@ def test_the_doctor_names_what_is_wrong_and_the_way_out_and_exits_3(hub: Hub, tm
     shown = tieline("doctor", home=tmp_path, url=hub.url)
     assert shown.returncode == 3
     assert "✗ durability" in shown.stdout and "way out: switch it on" in shown.stdout
-    assert "✓ python" in shown.stdout and "✓ system tryton" in shown.stdout
+    assert "✓ python" in shown.stdout
+    assert re.search("✓ system tryton +holds nothing of ours yet", shown.stdout)
 
 
 def test_holds_are_listed_with_their_contract_owner_and_way_out(hub: Hub, tmp_path: Path) -> None:

@@ -96,9 +96,14 @@ def with_invoice() -> dict[str, Any]:
 
 
 EVENTS = [
-    {"recorded_at": "2026-02-20T14:05:01Z", "type": "dev.tieline.contract.signed.v1", "actor": "ironclad"},
-    {"recorded_at": "2026-02-20T14:05:02Z", "type": "effect", "what": "put client", "actor": "engine"},
-]
+    {"recorded_at": "2026-02-20T14:05:01Z", "entry": "event", "type": "dev.tieline.contract.signed.v1", "actor": "ironclad"},
+    {"recorded_at": "2026-02-20T14:05:02Z", "entry": "event", "type": "dev.tieline.hold.raised.v1", "actor": "tieline"},
+    {"recorded_at": "2026-02-20T14:05:02Z", "entry": "hold_raised", "type": "hold.raised", "what": "TAX_CODE_UNKNOWN",
+     "actor": "finance", "detail": {"sentence": "Tax code REDUCED has no rate."}},
+    {"recorded_at": "2026-02-20T14:05:03Z", "entry": "effect", "type": "effect", "what": "put client", "actor": "tieline",
+     "detail": {"system": "tryton", "state": "ok", "external": {"id": "40"}}},
+    {"recorded_at": "2026-02-20T14:05:04Z", "entry": "approval", "type": "approval.given", "actor": "prn_1"},
+]  # fmt: skip
 
 
 @dataclass(slots=True)

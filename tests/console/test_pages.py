@@ -132,3 +132,17 @@ def test_logging_out_ends_the_session_on_the_server(client: httpx2.Client) -> No
     page = log_in(client).text
     client.post("/console/logout", data={"csrf": csrf(page)})
     assert str(client.get("/console/").url).endswith("/console/login")
+
+
+def test_the_timeline_tells_what_was_written_where_and_each_hold_once(client: httpx2.Client) -> None:
+    log_in(client)
+    page = client.get("/console/contracts/con_1").text
+    told = [
+        re.sub("<[^>]+>", "", each).split("UTC")[1].strip() for each in re.findall("<li><time.*?</li>", page, re.DOTALL)
+    ]
+    assert told == [
+        "approval given with a key",
+        "Client written in tryton, id 40 tieline",
+        "hold: Tax code REDUCED has no rate. finance",
+        "contract signed ironclad",
+    ]

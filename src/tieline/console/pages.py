@@ -65,9 +65,9 @@ def templates() -> Environment:
 
 
 def when(instant: Any) -> str:
-    """`2026-03-01 09:30 UTC`, for a person; the machine-readable instant stands beside it in the markup."""
+    """`2026-03-01 09:30:05 UTC`, for a person; the machine-readable instant stands beside it in the markup."""
     text = str(instant or "")
-    return f"{text[:16].replace('T', ' ')} UTC" if len(text) > 10 else text
+    return f"{text[:19].replace('T', ' ')} UTC" if len(text) > 10 else text
 
 
 class Pages:
@@ -133,7 +133,7 @@ class Pages:
         if not reply.ok:
             return self.explained(request, session, reply)
         only = request.query_params.get("status", "")
-        found = reply.body.get("contracts") or reply.body.get("items") or []
+        found = reply.body["contracts"]
         shown = [contract for contract in found if only in ("", contract["status"])]
         return self.render(
             request, "contracts.html", session=session, contracts=shown, some=bool(found), only=only,
@@ -203,8 +203,6 @@ def address(what: str, parts: dict[str, str]) -> tuple[str, str | None]:
     }[what]
 
 
-def timeline_of(reply: Reply) -> list[dict[str, Any]]:
-    """Newest first. A timeline that cannot be had leaves the page whole."""
-    if not reply.ok or not isinstance(reply.body, dict):
-        return []
-    return list(reversed(reply.body.get("events") or reply.body.get("items") or []))
+def timeline_of(reply: Reply) -> list[views.Doc]:
+    """A timeline that cannot be had leaves the page whole."""
+    return list(views.told(reply.body["events"])) if reply.ok else []

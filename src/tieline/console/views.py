@@ -134,7 +134,8 @@ def spelled(value: Any) -> str:
     return str(value)
 
 
-ASKS = frozenset({"AWAITING_RELEASE", "AWAITING_APPLY"})  # holds that only ask for a yes: their button stands beside what they ask about
+# Holds that only ask for a yes: their button stands beside what they ask about.
+ASKS = frozenset({"AWAITING_RELEASE", "AWAITING_APPLY"})
 
 
 def headline(contract: Doc) -> str:
@@ -166,9 +167,42 @@ def action_word(item: Doc) -> str:
 
 
 def fact_words(event: Doc) -> str:
-    """`dev.tieline.invoice.posted.v1` as "invoice posted"."""
+    """`dev.tieline.invoice.posted.v1` as "invoice posted"; a change in a system names the system and its id there."""
+    detail = event.get("detail") or {}
+    if event.get("entry") == "effect":
+        verb, _, kind = str(event.get("what", "")).partition(" ")
+        done = {"ok": "written", "failed": "refused", "unknown": "being checked"}.get(
+            str(detail.get("state")), "on its way"
+        )
+        where = str((detail.get("external") or {}).get("id") or "")
+        title = KINDS.get(kind, kind.replace("_", " "))
+        named = f"{title} {'ended' if verb == 'end' else done} in {detail.get('system', '')}"
+        return f"{named}, id {where}" if where else named
+    if event.get("entry") == "hold_raised":
+        return f"hold: {detail.get('sentence', event.get('what'))}"
+    if event.get("entry") == "hold_lifted":
+        return f"hold resolved: {str(event.get('what', '')).replace('_', ' ').lower()}"
     parts = str(event.get("type", "")).removeprefix("dev.tieline.").rsplit(".v", 1)[0]
     return parts.replace(".", " ").replace("_", " ")
+
+
+def told(events: Sequence[Doc]) -> list[Doc]:
+    """Newest first. Holds are told once: with their sentence, not again as an event."""
+    return [event for event in reversed(events) if ".hold." not in str(event.get("type", ""))]
+
+
+def actor_words(event: Doc) -> str:
+    """Keys are people or machines that somebody trusts; their ids say nothing to a reader."""
+    actor = str(event.get("actor") or "")
+    return "with a key" if actor.startswith("prn_") else actor
+
+
+def in_order(replicas: Sequence[Doc]) -> list[Doc]:
+    """In the order of the contract's way."""
+    order = list(KINDS)
+    return sorted(
+        replicas, key=lambda each: (order.index(each["kind"]) if each["kind"] in KINDS else len(order), each["system"])
+    )
 
 
 def change_counts(plan: Doc) -> str:

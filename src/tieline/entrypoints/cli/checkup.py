@@ -20,6 +20,7 @@ from tieline.kit.errors import TielineError
 Check = dict[str, Any]
 DISK_FREE_MIN_MB = 512
 CLOCK_SKEW_MAX_S = 5
+SAMPLE_CONTRACTS = 5
 
 
 def versions() -> dict[str, str]:
@@ -51,7 +52,21 @@ def of_hub(hub: httpx2.Client) -> list[Check]:
     found.extend(readiness(ready))
     systems = hub.get("/system/v1/systems")
     if systems.is_success:
-        found.extend(system(row) for row in systems.json().get("systems", ()))
+        known = samples(hub)
+        found.extend(system(hub, row, known.get(row["name"])) for row in systems.json()["systems"])
+    return found
+
+
+def samples(hub: httpx2.Client) -> dict[str, str]:
+    """Per system the address of one document that it should hold, from the first contracts."""
+    found: dict[str, str] = {}
+    listed = hub.get("/experience/v1/contracts", params={"limit": SAMPLE_CONTRACTS})
+    for contract in listed.json()["contracts"] if listed.is_success else ():
+        whole = hub.get(f"/experience/v1/contracts/{contract['id']}")
+        for replica in whole.json()["replicas"] if whole.is_success else ():
+            if replica["status"] == "in_step":
+                path = f"/system/v1/systems/{replica['system']}/{replica['kind']}/{replica['key']}"
+                found.setdefault(replica["system"], path)
     return found
 
 
@@ -78,15 +93,19 @@ def one(name: str, part: Any) -> Check:
     )
 
 
-def system(row: Mapping[str, Any]) -> Check:
-    reachable = row.get("reachable", True)
-    seen = row.get("detail") or ("reachable" if reachable else "not reachable")
+def system(hub: httpx2.Client, row: Mapping[str, Any], sample: str | None) -> Check:
+    """Asks the system itself for one document, live, where it holds one; says when it told us something last."""
+    seen, fine = "holds nothing of ours yet", True
+    if sample:
+        answer = hub.get(sample, timeout=30.0)
+        fine = answer.is_success
+        seen = "answers" if fine else str(answer.json().get("detail", answer.status_code))
     last = row.get("last_webhook_at")
     return check(
         f"system {row['name']}",
-        bool(reachable),
-        "reachable",
-        f"{seen}; last webhook {last}" if last else str(seen),
+        fine,
+        "answers",
+        f"{seen}; last webhook {str(last)[:19]}Z" if last else seen,
         "check its address and credential in tieline.yaml; work waits and goes on by itself",
     )
 

@@ -53,7 +53,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]],
         return
     if not sys.stdout.isatty():
         for row in rows:
-            print("\t".join(str(row.get(column) or "") for column in columns))
+            print("\t".join("" if row.get(column) is None else str(row[column]) for column in columns))
         return
     grid = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
     for column in columns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -57,6 +58,7 @@ class Telling:
 
 
 def tell(*, leave: bool, kill: bool, keep: bool, as_json: bool) -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends us, everything is ended in order
     says = narrator(as_json=as_json)
     folder = cleared(home() / "demo", keep=keep)
     says.chapter(0, "The stage: one real ERP, two look-alikes, one hub")

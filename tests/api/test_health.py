@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import psycopg
 from api_house import House, contract, message
 from test_orders import ENTRY
 
@@ -21,8 +22,17 @@ async def test_a_hub_with_its_store_is_ready_and_says_why(house: House) -> None:
         verbose = (await http.get("/readyz?verbose=1")).json()
         assert (await http.get("/version")).json()["version"]
     assert {name: check["ok"] for name, check in verbose["checks"].items()} == {
-        "database": True, "intake": True, "durability": True, "queue": True,
+        "database": True, "intake": True, "schema": True, "durability": True, "queue": True,
     }  # fmt: skip
+
+
+async def test_a_store_that_is_not_migrated_is_not_ready(house: House) -> None:
+    with psycopg.connect(house.admin, autocommit=True) as conn:
+        conn.execute("drop function authenticate(bytea)")
+    async with house.client(None) as http:
+        answer = await http.get("/readyz?verbose=1")
+    assert answer.status_code == 503
+    assert [name for name, check in answer.json()["checks"].items() if not check["ok"]] == ["schema"]
 
 
 @asynccontextmanager

@@ -32,6 +32,7 @@ class Health:
         checks = {
             "database": await _database(self._services.pool),
             "intake": await _database(self._services.edge_pool),
+            "schema": await _schema(self._services.pool),
             "durability": await _durability(self._services.pool),
             "queue": _queue(self._batcher),
         }
@@ -58,6 +59,15 @@ async def _database(pool: Pool) -> Check:
     except (psycopg.Error, psycopg_pool.PoolTimeout, TimeoutError, OSError):
         return _check(False, "answers", "does not answer", "start PostgreSQL or correct its address; nothing is lost")
     return _check(True, "answers", "answers")
+
+
+async def _schema(pool: Pool) -> Check:
+    """A server that answers but is not migrated, or refuses our role, can do none of our work."""
+    try:
+        await _ask(pool, "select count(*) from authenticate('')")
+    except (psycopg.Error, psycopg_pool.PoolTimeout, TimeoutError, OSError):
+        return _check(False, "migrated", "not migrated, or not ours to use", "run the migrations: `tieline up` does")
+    return _check(True, "migrated", "migrated")
 
 
 async def _durability(pool: Pool) -> Check:

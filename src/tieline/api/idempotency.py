@@ -55,7 +55,10 @@ async def once(
     """Run at most once per key; `asked` is all that decides what happens, path included."""
     services: Services = request.app.state.services
     place = (caller.principal, operation, key)
-    async with services.pool.connection() as connection, tenant_transaction(connection, caller.tenant) as cursor:
+    async with (
+        services.pool.connection(timeout=services.patience_s) as connection,
+        tenant_transaction(connection, caller.tenant) as cursor,
+    ):
         stored = await _reserve(cursor, caller.tenant, place, digest(asked))
     if stored is not None:
         return _response(request, stored, replayed=True)
@@ -87,7 +90,10 @@ async def _reserve(cursor: Cursor, tenant: str, place: tuple[str, str, str], ask
 
 
 async def _settle(services: Services, tenant: str, sql: str, values: tuple[object, ...]) -> None:
-    async with services.pool.connection() as connection, tenant_transaction(connection, tenant) as cursor:
+    async with (
+        services.pool.connection(timeout=services.patience_s) as connection,
+        tenant_transaction(connection, tenant) as cursor,
+    ):
         await cursor.execute(sql.encode(), values)
 
 

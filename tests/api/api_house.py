@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 from tieline.adapters.postgres import principals
 from tieline.adapters.postgres.pools import tenant_tx
 from tieline.api.services import Pool, Services
+from tieline.api.source import ApiSource
 from tieline.engine.shards import shard_of
 from tieline.kit.canonical import digest
 from tieline.kit.errors import NotAllowed, Rejected
@@ -124,7 +125,7 @@ def setup(tenant: str) -> TenantSetup:
         firm=firm,
         config_version="1",
         systems={},
-        sources={"clm": HmacSource()},
+        sources={"clm": HmacSource(), "api": ApiSource()},
         flows=(),
         route=lambda role, legal_entity: None,
         refuse=lambda system, change: None,

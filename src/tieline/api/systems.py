@@ -11,6 +11,7 @@ from tieline.api import words
 from tieline.api.auth import Caller, require
 from tieline.api.context import answer, known_query, reading, setup_of
 from tieline.api.shapes import Identifier
+from tieline.api.source import NAME as OURSELVES
 from tieline.engine.rows import Row
 from tieline.engine.views import lookups
 from tieline.engine.views.systems import systems
@@ -29,7 +30,7 @@ async def system_list(request: Request, caller: Reader) -> Response:
     setup = setup_of(request, caller)
     async with reading(request, caller) as rows:
         counts = await systems(rows)
-    found = sorted({*setup.systems, *setup.sources})
+    found = sorted({*setup.systems, *setup.sources} - {OURSELVES})
     return answer({"systems": [_line(setup, name, counts.get(name, {})) for name in found]})
 
 

@@ -8,7 +8,7 @@ help:  ## list the commands
 
 .venv/core: requirements/core.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tieline needs Python 3.11 or newer: set PYTHON=…"; exit 2; }
-	@echo "Setting up Tieline in .venv (once, about half a minute)…"
+	@echo "Setting up Tieline in .venv (once, about half a minute)…" >&2
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/core.txt
 	@$(BIN)/pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -68,10 +70,12 @@ def tell(*, leave: bool, kill: bool, keep: bool, as_json: bool) -> int:
         for number, chapter in enumerate(chapters(kill=kill), start=1):
             chapter(told, number)
         found = document(told.hub, stage, findings(told), [told.german, told.american])
+        stays = not leave and sys.stdout.isatty()
         if as_json:
             print(json.dumps(found, ensure_ascii=False))
-        ending(told, folder, found)
-        if not leave and sys.stdout.isatty():
+        ending(told, found)
+        if stays:
+            invite(told, folder)
             stay(says)
     return DONE if found["in_step"] else FAILED
 
@@ -257,22 +261,34 @@ def traced(told: Telling, number: int) -> None:
     told.narrator.lines(views.trace_lines(trace))
 
 
-def ending(told: Telling, folder: Path, found: dict[str, Any]) -> None:
-    """Where to look and what to try next. Other terminals find the hub through the home folder."""
+def ending(told: Telling, found: dict[str, Any]) -> None:
     says = told.narrator
-    stored = json.loads((folder / "connection.json").read_text())
-    save(home(), Connection(url=told.stage.hub.url, api_key=stored["api_key"]))
     wrong = [check for system in found["systems"] for check in system["checks"] if not check["ok"]]
-    says.chapter(
-        8,
-        "Done: everything is in step"
-        if found["in_step"]
-        else f"Not as it should be: {len(wrong)} of the checks failed",
-    )
+    title = "Done: everything is in step" if found["in_step"] else f"Not as it should be: {len(wrong)} checks failed"
+    says.chapter(8, title)
     for check in wrong:
         says.seen(check["what"], f"{check['seen']} instead of {check['expected']}", ok=False)
-    says.say(f"Look at it:   {told.stage.hub.ready.get('console') or told.stage.hub.url + '/console'}")
-    says.say(f"Ask it:       tieline get contract {told.german}")
-    says.say(f"              tieline trace {told.american}")
-    says.say(f"              tieline plan {told.german}")
-    says.say("              tieline doctor")
+    says.say("Checked in the systems themselves: " + ", ".join(counted(system) for system in found["systems"]) + ".")
+
+
+def counted(system: dict[str, Any]) -> str:
+    fine = sum(1 for check in system["checks"] if check["ok"])
+    return f"{system['name']} {fine} of {len(system['checks'])}"
+
+
+def invite(told: Telling, folder: Path) -> None:
+    """Where to look and what to try next. Other terminals find the hub through the home folder."""
+    says, command = told.narrator, invoked_as()
+    stored = json.loads((folder / "connection.json").read_text())
+    save(home(), Connection(url=told.stage.hub.url, api_key=stored["api_key"]))
+    says.say(f"Look at it:   {told.stage.hub.ready['console']}  (opens once)")
+    says.say(f"Ask it:       {command} get contract {told.german}")
+    says.say(f"              {command} trace {told.american}")
+    says.say(f"              {command} plan {told.german}")
+    says.say(f"              {command} doctor")
+
+
+def invoked_as() -> str:
+    """The command as it was typed, so that the lines can be copied."""
+    typed = sys.argv[0]
+    return "tieline" if shutil.which("tieline") or not typed.endswith("tieline") else os.path.relpath(typed)

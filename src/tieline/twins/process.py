@@ -50,7 +50,10 @@ class Served:
         ]
         for name, value in self._options.items():
             command += ["--option", f"{name}={value}"]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        # A session of its own: Ctrl-C in the terminal reaches the caller, who ends the twin in its order.
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
@@ -13,6 +14,7 @@ from tieline.api.context import answer, known_query, reading, services_of
 from tieline.api.paging import CursorText, Limit, next_link, seal, unseal
 from tieline.api.shapes import Identifier
 from tieline.engine.rows import Cursor
+from tieline.engine.views import hold_list as holds
 from tieline.engine.views import lookups
 from tieline.engine.views.lane_list import lane_list
 from tieline.engine.views.lane_status import LaneStatus, lane_status
@@ -36,6 +38,19 @@ async def contract_list(request: Request, caller: Reader, limit: Limit = 50, cur
     lines = [words.line_of(row, row["root"], clients.get(row["root"].get("client_id"))) for row in shown]
     further = seal(key, caller.tenant, "contracts", shown[-1]["lane"]) if len(found) > limit else None
     return answer({"contracts": lines, "next_cursor": further}, headers=next_link(request, further))
+
+
+@router.get("/holds", operation_id="hold_list")
+async def hold_list(request: Request, caller: Reader, limit: Limit = 50, cursor: CursorText = None) -> Response:
+    """Every open hold, also of messages that could not become a contract; `contract_id` is null for those."""
+    key = services_of(request).cursor_key
+    after = unseal(key, caller.tenant, "holds", cursor)
+    async with reading(request, caller) as rows:
+        found = await holds.hold_list(rows, after=UUID(after) if after else None, limit=limit + 1)
+    shown = found[:limit]
+    further = seal(key, caller.tenant, "holds", str(shown[-1]["hold_id"])) if len(found) > limit else None
+    document = {"holds": [words.open_hold_of(row) for row in shown], "next_cursor": further}
+    return answer(document, headers=next_link(request, further))
 
 
 @router.get("/contracts/{contract_id}", operation_id="contract_get")

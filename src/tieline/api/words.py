@@ -79,6 +79,12 @@ def hold_of(row: Row) -> Document:
     return {**{name: row.get(name) for name in kept}, "amount": amount}
 
 
+def open_hold_of(row: Row) -> Document:
+    """A hold in the list of all: with its contract, where it has one."""
+    lane = str(row["lane"])
+    return {**hold_of(row), "contract_id": lane.removeprefix(LANES) if lane.startswith(LANES) else None, "lane": lane}
+
+
 def item_of(item: Row) -> Document:
     """One line of a plan, with the fields that change."""
     before, after = item.get("before"), item.get("after")

@@ -57,6 +57,7 @@ class Hub:
             routes=[
                 Route("/experience/v1/contracts", self._list),
                 Route("/experience/v1/contracts/{id}", self._contract),
+                Route("/experience/v1/holds", self._holds),
                 Route("/experience/v1/contracts/{id}/trace", self._trace),
                 Route("/process/v1/contracts/{id}/plans", self._preview, methods=["POST"]),
                 Route("/process/v1/plans/{id}", self._plan),
@@ -78,6 +79,10 @@ class Hub:
         if request.path_params["id"] != "con_1":
             return refused(404, "not_found", f"There is no contract {request.path_params['id']} here.")
         return JSONResponse({**LINE, "holds": [HOLD], "replicas": [], "plans": [self._planned()], "invoices": []})
+
+    async def _holds(self, request: Request) -> Response:
+        unread = {**HOLD, "code": "MAPPING_MISSING", "sentence": "legalEntity is 'DE09'.", "contract_id": None}
+        return JSONResponse({"holds": [{**HOLD, "contract_id": "con_1"}, unread], "next_cursor": None})
 
     async def _trace(self, request: Request) -> Response:
         effect = {"at": "2026-03-01T09:00:01Z", "system": "tryton", "what": "put project", "external_id": "17",
@@ -154,14 +159,20 @@ def tieline(
     *words: str, home: Path, url: str = "", key: str = KEY, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """The command as a script would run it: no terminal, no colours, nothing but this home."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("TIELINE_")}
     connection = {"TIELINE_URL": url, "TIELINE_API_KEY": key} if url else {}
+    return command_line(*words, home=home, stdin=stdin, **connection)
+
+
+def command_line(
+    *words: str, home: Path, stdin: str = "", timeout_s: float = 60, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TIELINE_") or "CACHE" in name}
     return subprocess.run(
         [sys.executable, "-m", "tieline.entrypoints.cli", *words],
-        env={**kept, "TIELINE_HOME": str(home), "COLUMNS": "200", **connection},
+        env={**kept, "TIELINE_HOME": str(home), "COLUMNS": "200", **environment},
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=timeout_s,
         check=False,
     )

@@ -173,9 +173,11 @@ def test_the_doctor_names_what_is_wrong_and_the_way_out_and_exits_3(hub: Hub, tm
     assert re.search("✓ system tryton +holds nothing of ours yet", shown.stdout)
 
 
-def test_holds_are_listed_with_their_contract_owner_and_way_out(hub: Hub, tmp_path: Path) -> None:
+def test_holds_are_listed_with_owner_and_way_out_also_those_that_belong_to_no_contract(
+    hub: Hub, tmp_path: Path
+) -> None:
     row = tieline("list", "holds", home=tmp_path, url=hub.url).stdout
-    for said in ("con_1", "finance", "Add it to the taxes of DE01."):
+    for said in ("con_1", "finance", "Add it to the taxes of DE01.", "legalEntity is 'DE09'."):
         assert said in row
 
 

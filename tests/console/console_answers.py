@@ -111,6 +111,7 @@ class Answers:
     """The API of one firm; `orders` keeps what was ordered, `refuse` answers the next order with a problem."""
 
     contracts: dict[str, dict[str, Any]]
+    strays: list[dict[str, Any]] = field(default_factory=list)
     orders: list[tuple[str, str, Any]] = field(default_factory=list)
     refuse: dict[str, Any] | None = None
     down: bool = False
@@ -120,6 +121,7 @@ class Answers:
         return Starlette(
             routes=[
                 Route(experience, self._allowed(self._list)),
+                Route("/experience/v1/holds", self._allowed(self._holds)),
                 Route(f"{experience}/{{id}}", self._allowed(self._one)),
                 Route(f"{experience}/{{id}}/timeline", self._allowed(self._timeline)),
                 Route("/process/v1/{rest:path}", self._allowed(self._order), methods=["POST"]),
@@ -147,6 +149,10 @@ class Answers:
         lines = [{name: contract[name] for name in names} for contract in self.contracts.values()]
         return JSONResponse({"contracts": lines, "next_cursor": None})
 
+    async def _holds(self, request: Request) -> Response:
+        known = [{**hold, "contract_id": each["id"]} for each in self.contracts.values() for hold in each["holds"]]
+        return JSONResponse({"holds": [*known, *self.strays], "next_cursor": None})
+
     async def _one(self, request: Request) -> Response:
         contract = self.contracts.get(request.path_params["id"])
         return JSONResponse(contract) if contract else problem(404, "There is no such contract here.")
@@ -167,5 +173,12 @@ def problem(status: int, detail: str) -> Response:
     return JSONResponse(document, status, media_type="application/problem+json")
 
 
+def stray() -> dict[str, Any]:
+    """A message that could not become a contract."""
+    hold = on_hold()["holds"][0]
+    return {**hold, "code": "MAPPING_MISSING", "sentence": "Record IC-7: legalEntity is 'DE09'.", "contract_id": None}
+
+
 def everything() -> Answers:
-    return Answers({found["id"]: found for found in (in_step(), on_hold(), with_plan(), with_invoice())})
+    found = (in_step(), on_hold(), with_plan(), with_invoice())
+    return Answers({contract["id"]: contract for contract in found}, strays=[stray()])

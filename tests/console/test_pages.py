@@ -146,3 +146,15 @@ def test_the_timeline_tells_what_was_written_where_and_each_hold_once(client: ht
         "hold: Tax code REDUCED has no rate. finance",
         "contract signed ironclad",
     ]
+
+
+def test_a_message_that_became_no_contract_stands_under_the_list_with_its_way_out(
+    client: httpx2.Client, answers: Answers
+) -> None:
+    page = log_in(client).text
+    assert page.count('class="card bad"') == 1
+    assert "legalEntity is &#39;DE09&#39;" in page and "Belongs to no contract yet" in page
+    path = re.search(r'action="([^"]*/holds/[^"]*)"', page)
+    assert path
+    assert client.post(path.group(1), data={"csrf": csrf(page)}).status_code == 200
+    assert [order[0] for order in answers.orders] == [f"holds/{answers.strays[0]['hold_id']}/retry"]

@@ -42,6 +42,7 @@ def create_console(api: ASGIApp, *, doors: Doors, clock: Callable[[], float] = t
             Route("/enter/{code}", pages.enter, name="enter"),
             Route("/logout", pages.with_session(pages.logout), methods=["POST"], name="logout"),
             Route("/contracts/{id}", pages.with_session(pages.contract), name="contract"),
+            Route("/holds/{hold}/retry", pages.with_session(pages.retry_stray), methods=["POST"]),
             Route("/contracts/{id}/retry", pages.with_session(order("retry")), methods=["POST"]),
             Route("/contracts/{id}/holds/{hold}/retry", pages.with_session(order("hold")), methods=["POST"]),
             Route("/contracts/{id}/plans/{plan}/apply", pages.with_session(order("plan")), methods=["POST"]),
@@ -134,9 +135,11 @@ class Pages:
             return self.explained(request, session, reply)
         only = request.query_params.get("status", "")
         found = reply.body["contracts"]
+        holds = await self._api.get(session.api_key, "/experience/v1/holds", limit="50")
+        strays = [hold for hold in holds.body["holds"] if hold["contract_id"] is None] if holds.ok else []
         shown = [contract for contract in found if only in ("", contract["status"])]
         return self.render(
-            request, "contracts.html", session=session, contracts=shown, some=bool(found), only=only,
+            request, "contracts.html", session=session, contracts=shown, strays=strays, some=bool(found), only=only,
             next_cursor=reply.body.get("next_cursor"),
         )  # fmt: skip
 
@@ -173,6 +176,13 @@ class Pages:
             return RedirectResponse(request.url_for("contract", id=request.path_params["id"]), 303, headers=HEADERS)
 
         return give
+
+    async def retry_stray(self, request: Request, session: Session) -> Response:
+        """A hold that belongs to no contract is looked at again; the list shows what came of it."""
+        reply = await self._api.post(session.api_key, f"/process/v1/holds/{request.path_params['hold']}/retry", {})
+        if not reply.ok:
+            return self.explained(request, session, reply)
+        return RedirectResponse(request.url_for("contracts"), 303, headers=HEADERS)
 
     def explained(self, request: Request, session: Session, reply: Reply) -> Response:
         if reply.status == 401:

@@ -12,13 +12,14 @@ from tieline.entrypoints.cli.views import TITLES, invoice_lines, plan_lines
 Doc = Mapping[str, Any]
 ROUTES = {
     "contracts": "/experience/v1/contracts",
+    "holds": "/experience/v1/holds",
     "events": "/events/v1",
 }
 ICONS = {"in_step": "✓", "held": "✗", "blocked": "✗", "differs": "≠", "ambiguous": "✗", "awaiting_approval": "?"}
 
 
 def rows(hub: Client, what: str) -> Iterator[dict[str, Any]]:
-    """Rows of one listing. Holds and plans are those of the contracts, since each belongs to one."""
+    """Rows of one listing. Plans are those of the contracts, since each belongs to one."""
     if what == "systems":
         yield from hub.all("/system/v1/systems")
         return

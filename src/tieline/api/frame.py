@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from uuid import UUID
 
-from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -13,13 +12,13 @@ from tieline.api.limits import check_headers
 from tieline.api.problems import problem_of
 from tieline.kit.ids import uuid7
 
-_SAFETY = {
-    "cache-control": "no-store",
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-    "referrer-policy": "no-referrer",
-    "strict-transport-security": "max-age=31536000",
-    "x-content-type-options": "nosniff",
-}
+_SAFETY = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"strict-transport-security", b"max-age=31536000"),
+    (b"x-content-type-options", b"nosniff"),
+)
 _TRACEPARENT = re.compile(rb"^[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
 
 
@@ -59,10 +58,10 @@ class Frame:
 
 
 def _frame(message: Message, correlation: UUID) -> None:
-    headers = MutableHeaders(scope=message)
-    for name, value in _SAFETY.items():
-        headers.setdefault(name, value)
-    headers["tieline-correlation-id"] = str(correlation)
+    given = message["headers"]
+    present = {name for name, _ in given}
+    mine = (b"tieline-correlation-id", str(correlation).encode())
+    message["headers"] = [*given, *(pair for pair in _SAFETY if pair[0] not in present), mine]
 
 
 def _traceparent(scope: Scope) -> str | None:

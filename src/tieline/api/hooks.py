@@ -6,12 +6,12 @@ A 2xx is sent only after the commit that holds the input (L1, V4). The signature
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 from uuid import UUID
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from tieline.api.batcher import Batcher
 from tieline.api.limits import HEADER_BYTES_MAX, HEADERS_MAX, check_shape, once, read_body
 from tieline.api.problems import Unauthenticated, respond
 from tieline.api.services import Services
@@ -23,8 +23,14 @@ from tieline.ports.systems import Notification, Source
 BODY_MAX = 1024 * 1024
 
 
+class Journal(Protocol):
+    """Where accepted inputs go; `Batcher` in the product."""
+
+    async def submit(self, inputs: Sequence[NewInput]) -> list[Accepted]: ...
+
+
 class Hooks:
-    def __init__(self, services: Services, batcher: Batcher) -> None:
+    def __init__(self, services: Services, batcher: Journal) -> None:
         self._services = services
         self._batcher = batcher
 
@@ -94,4 +100,4 @@ def _answer(request: Request, accepted: Sequence[Accepted]) -> Response:
         "accepted": len(accepted),
         "duplicates": sum(one.duplicate for one in accepted),
     }
-    return JSONResponse(document, 202)
+    return Response(encode(document), 202, media_type="application/json")

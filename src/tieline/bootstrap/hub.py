@@ -55,6 +55,7 @@ class Hub:
     worker: Worker
     commands: EngineCommands
     landscape: Landscape
+    services: Services
 
     async def issue_key(self, tenant: str, name: str, scopes: Collection[str]) -> ApiKey:
         """A new principal of `tenant`, in place of an earlier one of that name; its key is shown here and nowhere else."""
@@ -90,7 +91,7 @@ async def hub(
         worker = make_worker(settings, cluster, pools["worker"], built.landscape, AesCipher(key), clock)
         yield Hub(
             settings=settings, cluster=cluster, api_pool=pools["api"], app=create_app(services), worker=worker,
-            commands=commands, landscape=built.landscape,
+            commands=commands, landscape=built.landscape, services=services,
         )  # fmt: skip
 
 

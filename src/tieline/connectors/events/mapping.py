@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, fields
 from datetime import UTC
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from typing import Any, get_type_hints
 
 import msgspec
@@ -91,9 +92,15 @@ def _envelope_faults(event: Mapping[str, sdk.Json]) -> list[sdk.Fault]:
     return faults
 
 
+@cache
+def _shape(record: Any) -> tuple[Mapping[str, Any], Mapping[str, Field[Any]]]:
+    """Types and fields of a record, worked out once per class."""
+    return get_type_hints(record), {field.name: field for field in fields(record)}
+
+
 def _document_faults(data: Mapping[str, sdk.Json], accepted: Accepted) -> list[sdk.Fault]:
     """Field by field, because a sender wants to hear of all faults at once."""
-    hints, known = get_type_hints(accepted.record), {field.name: field for field in fields(accepted.record)}
+    hints, known = _shape(accepted.record)
     faults = [sdk.Fault(f"/data/{name}", "is not a field of this document") for name in data if name not in known]
     for name, field in known.items():
         if name in data:

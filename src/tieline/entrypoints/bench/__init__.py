@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
+import importlib
 import json
 import sys
 from typing import Any
 
+import uvloop
+
 from tieline.kit.errors import Rejected
+
+WHAT = ("activation", "ingest")
 
 
 def run(what: str, *, as_json: bool) -> bool:
-    """Measure `activation` or `ingest` and print the figures. Raises Rejected for anything else."""
-    if what == "activation":
-        from tieline.entrypoints.bench.activation import measure
-    elif what == "ingest":
-        from tieline.entrypoints.bench.ingest import measure
-    else:
-        raise Rejected(f"{what!r} is not measured here: choose activation or ingest.")
-    figures = asyncio.run(measure(lambda text: print(text, file=sys.stderr)))
+    """Measure and print the figures. Raises Rejected for what is not measured here."""
+    if what not in WHAT:
+        raise Rejected(f"{what!r} is not measured here: choose {' or '.join(WHAT)}.")
+    measure = importlib.import_module(f"{__name__}.{what}").measure
+    figures: dict[str, Any] = uvloop.run(measure(lambda text: print(text, file=sys.stderr)))
     if as_json:
         print(json.dumps(figures, indent=2))
     else:
         for name, value in figures.items():
-            print(f"{name:<28} {_shown(value)}")
+            print(f"{name:<24} {value:,}")
     return True
-
-
-def _shown(value: Any) -> str:
-    return f"{value:,.2f}" if isinstance(value, float) else json.dumps(value) if isinstance(value, dict) else str(value)

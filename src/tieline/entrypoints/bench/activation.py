@@ -25,12 +25,12 @@ from tieline.entrypoints.bench.recording import Call, Recorder
 from tieline.entrypoints.demo.stage import register_receiver
 
 LATENCY_MS = 20.0
-CONTRACTS = 600
+CONTRACTS = 400
 LIGHT = 40
 LIGHT_GAP_S = 0.25
 UNDER_WAY = 48
 BATCH = 200
-DEPTH = 6  # fetch, client (match and put), project, work elements, billing rules, read-back: one after another
+DEPTH = 8  # calls one after another: fetch, match client, client, project, element, rule (two), read-back
 Say = Callable[[str], None]
 
 

@@ -27,6 +27,7 @@ class Measured:
     config: Path
     clm: Served
     erp: Served
+    inbox_secret: str
 
 
 @contextlib.contextmanager
@@ -37,12 +38,15 @@ def measured_firm(latency_ms: float) -> Iterator[Measured]:
         contextlib.ExitStack() as stack,
     ):
         folder = Path(name)
-        os.chmod(folder, 0o711)  # as root the server runs as a lesser user, which must be able to pass through
+        os.chmod(folder, 0o711)  # noqa: S103  as root the server runs as a lesser user, which must be able to pass through
         clm = stack.enter_context(served("ironclad", folder / "ironclad", latency_ms=latency_ms))
         erp = stack.enter_context(
             served("netsuite", folder / "netsuite", latency_ms=latency_ms, account=firm.ACCOUNT, pool=POOL)
         )
-        yield Measured(folder=folder, config=_configure(folder, clm, erp), clm=clm, erp=erp)
+        secret = firm.signing_secret()
+        yield Measured(
+            folder=folder, config=_configure(folder, clm, erp, secret), clm=clm, erp=erp, inbox_secret=secret
+        )
 
 
 def agreements(count: int, run: str) -> list[Record]:
@@ -65,7 +69,7 @@ def agreements(count: int, run: str) -> list[Record]:
     ]  # fmt: skip
 
 
-def _configure(folder: Path, clm: Served, erp: Served) -> Path:
+def _configure(folder: Path, clm: Served, erp: Served, inbox_secret: str) -> Path:
     own = firm.certificate("tieline")
     erp.control("seed", {"integration": [own.seed()]})
     systems: dict[str, Any] = {
@@ -86,10 +90,14 @@ def _configure(folder: Path, clm: Served, erp: Served) -> Path:
             "currencies": {"USD": "1"}, "items": {"DATA": "501", "CLOUD": "502"},
             "tax_codes": {"STANDARD": "7", "EXEMPT": "8"}, "employees": {"res_dana": "55"}, "billing_resource": "900",
         },
+        "inbox": {
+            "connector": "events", "base_url": erp.url, "allow_private_addresses": True,
+            "signing_secret_ref": firm.keep_secret(folder, "inbox", inbox_secret),
+        },
     }  # fmt: skip
     entity = {"country": "US", "currency": "USD", "zone": "America/New_York", "taxes": {"STANDARD": "0.20"}}
     tenant = {
-        "legal_entities": {"US01": entity}, "roles": {"clm": "ironclad", "erp": "netsuite"},
+        "legal_entities": {"US01": entity}, "roles": {"clm": "ironclad", "erp": "netsuite", "inbox": "inbox"},
         "service_lines": ["DATA", "CLOUD"], "systems": systems,
     }  # fmt: skip
     path = folder / "tieline.yaml"

@@ -30,8 +30,7 @@ create table inputs (
   status text not null default 'accepted'
     check (status in ('accepted','applied','superseded','rejected','dead','ambiguous')),
   reason text, owner text, lane text, settled_at timestamptz,
-  primary key (tenant_id, received_at, input_id)) partition by range (received_at);
-create index on inputs (tenant_id, input_id);
+  primary key (tenant_id, input_id, received_at)) partition by range (received_at);
 create index on inputs (tenant_id, correlation_id);
 
 create table intake (  -- a row exists only while an input is unfinished
@@ -56,8 +55,7 @@ create index on records (tenant_id, lane);
 create table record_history (
   tenant_id text not null, recorded_at timestamptz not null, kind text not null, record_id text not null,
   version bigint not null, source_version text not null, valid_from date, doc jsonb not null, input_id uuid, actor text,
-  primary key (tenant_id, recorded_at, kind, record_id, version)) partition by range (recorded_at);
-create index on record_history (tenant_id, kind, record_id, version);
+  primary key (tenant_id, kind, record_id, version, recorded_at)) partition by range (recorded_at);
 
 create table movements (  -- minted once per cause, for ever
   tenant_id text not null, cause_key bytea not null, kind text not null, record_id text not null, lane text not null,
@@ -69,7 +67,7 @@ create table events (
   tenant_id text not null, recorded_at timestamptz not null default now(), event_id uuid not null, lane text not null,
   lane_seq bigint not null, type text not null, subject text not null, data jsonb not null,
   correlation_id uuid not null, causation_id uuid, actor text not null, legal_entity text,
-  primary key (tenant_id, recorded_at, event_id)) partition by range (recorded_at);
+  primary key (tenant_id, event_id, recorded_at)) partition by range (recorded_at);
 create index on events (tenant_id, lane, lane_seq);
 create index on events (tenant_id, correlation_id);
 
@@ -136,10 +134,9 @@ create table effects (
   attempt int not null default 1, worker text not null, epoch bigint not null, settle_after timestamptz,
   outcome jsonb, external jsonb, correlation_id uuid, causation_id uuid, mapping_version text not null,
   config_version text not null, actor text not null, approver text, settled_at timestamptz,
-  primary key (tenant_id, intended_at, effect_key)) partition by range (intended_at);
+  primary key (tenant_id, effect_key, intended_at)) partition by range (intended_at);
 create index on effects (tenant_id, replica_id);
 create index on effects (tenant_id, correlation_id);
-create index on effects (tenant_id, effect_key);
 create index on effects (replica_id) where state in ('intent','unknown');
 
 create table approvals (

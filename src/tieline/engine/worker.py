@@ -47,6 +47,7 @@ class Worker:
         self.planner = Planner(pool, self.leases, landscape, clock, self.pump.wanted.set)
         self.intake = Intake(pool, self.leases, landscape, clock, self._plan_wanted.set)
         self.polling = Polling(pool, self.leases, landscape, self._intake_wanted.set)
+        self._inherited: set[int] = set()  # shards taken whose former owner's calls are not resolved yet
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -108,7 +109,7 @@ class Worker:
 
     async def _finishing(self) -> None:
         while True:
-            await self.pump.finish()
+            await self._guarded("finishing", self.pump.finish)
 
     async def _beating(self) -> None:
         """Renew the lease three times per period, and resolve what former owners of new shards left behind."""
@@ -124,9 +125,11 @@ class Worker:
         keep = frozenset({*self.pump.under_way.values(), *self.intake.shards_under_way()})
         async with self.pool.connection() as connection:
             taken = await self.leases.beat(connection, host, keep)
-            if taken:
-                left = await take_over(connection, self.leases, self.landscape, taken, self.clock())
-                log.info("shards_taken", worker=self.leases.worker, shards=len(taken), unsettled=left)
+            self._inherited |= set(taken)
+            if self._inherited:  # kept until it worked: the store may go away in between
+                left = await take_over(connection, self.leases, self.landscape, sorted(self._inherited), self.clock())
+                log.info("shards_taken", worker=self.leases.worker, shards=len(self._inherited), unsettled=left)
+                self._inherited.clear()
         if taken:
             for event in (self._intake_wanted, self._plan_wanted, self.pump.wanted):
                 event.set()

@@ -74,7 +74,7 @@ def difference(setup: TenantSetup, state: LaneState, decided: Decided) -> Differ
     result = Difference(holds=list(decided.of(Hold)))
     for wanted in _resolve(setup, state, decided, result.holds):
         before = state.replicas.get(wanted.replica_id)
-        action, hold = _action(before, wanted)
+        action, hold = judge_change(before, wanted)
         if hold is not None:
             result.holds.append(hold)
         item = Item(wanted=wanted, action=action, before=before)
@@ -99,7 +99,8 @@ def describe_item(item: Item) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _action(before: Row | None, wanted: Wanted) -> tuple[Action, Hold | None]:
+def judge_change(before: Row | None, wanted: Wanted) -> tuple[Action, Hold | None]:
+    """What a replica needs to become `wanted`; a hold when it may not change any more."""
     if before is None:
         return ("none", None) if wanted.ended else ("create", None)
     if wanted.ended:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from tieline.engine.planning.difference import Item, revisions
+from tieline.engine.planning.difference import Item, judge_change, revisions
 from tieline.engine.rows import Cursor, Row, write
 from tieline.engine.shards import shard_of
 from tieline.ports.landscape import TenantSetup
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tieline.engine.planning.plan import LanePlan
 
 IN_FLIGHT = ("sending", "unknown", "ambiguous")
+RESTING = ("waiting", "awaiting_approval", "ended")
 
 
 async def store_replicas(cursor: Cursor, setup: TenantSetup, plans: Sequence[LanePlan], now: datetime) -> None:
@@ -25,6 +26,7 @@ async def store_replicas(cursor: Cursor, setup: TenantSetup, plans: Sequence[Lan
         rid for _, item in [*changes.values(), *acts.values()] for rid in (item.wanted.replica_id, *item.wanted.after)
     }
     locked = await _lock(cursor, setup.tenant, involved)
+    changes = {rid: (plan, now_due) for rid, (plan, item) in changes.items() if (now_due := _again(plan, item, locked))}
     known = revisions(locked, [item for _, item in changes.values()])
     rows = [_row(setup, plan, item, known, locked, now) for _, (plan, item) in sorted(changes.items())]
     rows += [_row(setup, plan, item, known, locked, now) for _, (plan, item) in sorted(acts.items())]
@@ -36,6 +38,16 @@ async def store_replicas(cursor: Cursor, setup: TenantSetup, plans: Sequence[Lan
     ]
     await write(cursor, _WAIT, waits, setup.tenant)
     await write(cursor, _QUEUE, [row for row in rows if row["status"] == "pending"], setup.tenant)
+    await write(cursor, _UNQUEUE, [row for row in rows if row["status"] in RESTING], setup.tenant)
+
+
+def _again(plan: LanePlan, item: Item, locked: dict[str, Row]) -> Item | None:
+    """The change judged once more under the replica's lock: another lane may have planned it, a pump may have sent it."""
+    before = locked.get(item.wanted.replica_id)
+    action, hold = judge_change(before, item.wanted)
+    if hold is not None:
+        plan.difference.holds.append(hold)
+    return None if action == "none" else Item(wanted=item.wanted, action=action, before=before)
 
 
 def _approved_now(plan: LanePlan) -> list[Item]:
@@ -130,3 +142,6 @@ _QUEUE = """insert into due (tenant_id, replica_id, system, shard, step, due_at,
 select %s, replica_id, system, shard, 'push', due_at, priority
 from jsonb_to_recordset(%s::jsonb) as r(replica_id text, system text, shard smallint, due_at timestamptz, priority smallint)
 on conflict (tenant_id, replica_id) do update set step = 'push', due_at = excluded.due_at, priority = excluded.priority"""
+_UNQUEUE = """delete from due d
+using (select %s::text as tenant_id, x.* from jsonb_to_recordset(%s::jsonb) as x(replica_id text)) r
+where d.tenant_id = r.tenant_id and d.replica_id = r.replica_id"""

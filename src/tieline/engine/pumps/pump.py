@@ -19,6 +19,7 @@ from tieline.engine.pumps.intents import Claim, Sending, write_intents
 from tieline.engine.pumps.looks import load_unknown
 from tieline.engine.pumps.observe import Reading, flush_readings, load_written, read_back
 from tieline.engine.pumps.outcomes import flush_outcomes
+from tieline.engine.pumps.poison import without_poison
 from tieline.engine.pumps.takeover import committed_but_unsent
 from tieline.engine.rows import Row, tenant_transaction
 from tieline.engine.verdict import Verdict
@@ -28,7 +29,11 @@ CLAIM_MAX = 256
 READ_MAX = 100
 QUEUE_FACTOR = 4  # calls waiting per call under way, so that a free slot never waits for the store
 NOT_SENT = Verdict(
-    state="failed", next="retry", delay_s=0.2, code="not_sent", detail="the commit of the intent was in doubt"
+    state="failed",
+    next="retry",
+    delay_s=0.2,
+    code="not_sent",
+    detail="the intent was written and the call never started",
 )
 Key = tuple[str, str]
 
@@ -142,9 +147,7 @@ class Pump:
     async def _send(self, setup: TenantSetup, sending: Sending) -> None:
         async with self._slot(setup.tenant, sending.system):
             outcome = await send(setup.systems[sending.system], self.leases, sending)
-        if outcome is None:
-            self.under_way.pop((setup.tenant, sending.replica_id), None)
-            return
+        outcome = outcome or Outcome(sending=sending, verdict=NOT_SENT)  # dropped at the flush if the lease is gone
         self._pause(sending, outcome.verdict)
         self._finished.put_nowait(outcome)
 
@@ -165,7 +168,7 @@ class Pump:
 
     # -- finishing --------------------------------------------------------------------------------------------------
 
-    async def finish(self) -> None:
+    async def finish(self) -> int:
         """Wait for at least one finished call and flush all that are finished, in one transaction per tenant."""
         batch = [await self._finished.get()]
         while not self._finished.empty():
@@ -184,16 +187,26 @@ class Pump:
         self._forget(outcomes, readings)
         self.wanted.set()
         self.on_change()
+        return len(batch)
 
     async def _flush(self, flush: Callable[..., Coroutine[Any, Any, None]], tenant: str, items: Sequence[Any]) -> None:
-        """Store results; while the store is away they are kept and tried again: an answer once heard is not lost."""
+        """Store results; while the store is away they are kept and tried again: an answer once heard is not lost.
+
+        What one result meets, a lost shard or a value that cannot be stored, stays its own affair (F50).
+        """
         while True:
             try:
                 async with self.pool.connection() as connection:
                     await flush(connection, self.leases, self.landscape[tenant], items, self.clock())
                 return
-            except LeaseLost:
-                return
+            except (LeaseLost, psycopg.DataError) as error:
+                if len(items) > 1:
+                    await self._flush(flush, tenant, items[: len(items) // 2])
+                    await self._flush(flush, tenant, items[len(items) // 2 :])
+                    return
+                if isinstance(error, LeaseLost) or (storable := without_poison(items[0])) is None:
+                    return
+                items = [storable]
             except (psycopg.OperationalError, psycopg.errors.DeadlockDetected):
                 await asyncio.sleep(0.2)
 
@@ -207,11 +220,11 @@ class Pump:
 
     async def settle_doubtful(self) -> None:
         """After a lost COMMIT (F33): what is in the store but was never sent goes back to pending."""
-        doubtful, self._doubtful = self._doubtful, []
-        for tenant in {s.tenant for s in doubtful}:
-            mine = [s for s in doubtful if s.tenant == tenant]
+        for tenant in {s.tenant for s in self._doubtful}:
+            mine = [s for s in self._doubtful if s.tenant == tenant]
             async with self.pool.connection() as connection, tenant_transaction(connection, tenant) as cursor:
                 there = await committed_but_unsent(cursor, tenant, mine)
+            self._doubtful = [s for s in self._doubtful if s not in mine]  # only now: the store may still be away
             if there:
                 await self._flush(flush_outcomes, tenant, [Outcome(sending=s, verdict=NOT_SENT) for s in there])
 

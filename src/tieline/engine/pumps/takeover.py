@@ -41,7 +41,7 @@ async def _resolve(
 ) -> None:
     async with tenant_transaction(connection, setup.tenant) as cursor:
         await cursor.execute(_LEFT, (setup.tenant, [bytes(row["effect_key"]) for row in rows]))
-        left = await cursor.fetchall()
+        left = [row for row in await cursor.fetchall() if row["epoch"] < leases.held.get(row["shard"], -1)]  # not ours
         await fence(cursor, leases, {row["shard"] for row in left})
         moves = [_move(setup, row, now) for row in left]
         await write(cursor, _EFFECTS, moves, setup.tenant)
@@ -76,7 +76,7 @@ async def committed_but_unsent(cursor: Cursor, tenant: str, sending: Sequence[Se
     return [s for s in sending if s.key in there]
 
 
-_LEFT = """select e.effect_key, e.intended_at, e.verb, e.op_class, r.* from effects e
+_LEFT = """select e.effect_key, e.intended_at, e.verb, e.op_class, e.epoch, r.* from effects e
 join replicas r on r.tenant_id = e.tenant_id and r.replica_id = e.replica_id
 where e.tenant_id = %s and e.effect_key = any(%s) and e.state = 'intent' order by r.replica_id for update"""
 _IN_STORE = "select effect_key from effects where tenant_id = %s and effect_key = any(%s) and state = 'intent'"

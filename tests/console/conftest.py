@@ -35,8 +35,9 @@ def console(answers: Answers) -> Iterator[Console]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Not for longer: while it is open Playwright runs a loop in this thread, and tests of coroutines could not run."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     assert path, "the page is tested in Chromium: `apt-get install -y --no-install-recommends chromium`"
     with sync_playwright() as playwright:

@@ -125,7 +125,9 @@ async def lanes_concerned(cursor: Cursor, tenant: str, moves: Sequence[dict[str,
 
 
 async def _tell(cursor: Cursor, setup: TenantSetup, outcomes: Sequence[Outcome], replicas: dict[str, Row]) -> None:
-    told = [o for o in outcomes if o.verdict.tell]
+    # A notice that may have been told is over: nobody could answer for it.
+    over = [o for o in outcomes if o.sending.nature == "notice" and o.verdict.next == "person"]
+    told = [o for o in outcomes if o.verdict.tell and o not in over]
     await raise_holds(cursor, setup.tenant, [_hold(setup, o, replicas[o.sending.replica_id]) for o in told])
     await lift_subjects(
         cursor, setup.tenant, "push", [o.sending.replica_id for o in outcomes if o.verdict.state == "ok"]

@@ -96,7 +96,7 @@ class Intake:
         if not shards:
             return []
         async with self.pool.connection() as connection:
-            async with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
+            async with connection.cursor(row_factory=dict_row) as cursor:
                 await cursor.execute(
                     "select * from claim_intake(%s::smallint[], %s, %s::uuid[])",
                     (shards, CLAIM_MAX, list(self._under_way)),

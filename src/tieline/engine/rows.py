@@ -31,7 +31,10 @@ async def write(cursor: Cursor, sql: LiteralString, rows: Sequence[Mapping[str, 
 
 @asynccontextmanager
 async def tenant_transaction(connection: AsyncConnection[Any], tenant: str) -> AsyncIterator[Cursor]:
-    """One transaction in which row-level security shows `tenant` and nothing else."""
-    async with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
+    """One transaction in which row-level security shows `tenant` and nothing else.
+
+    Pipelined: statements travel together and are waited for only where rows are fetched, and at the commit.
+    """
+    async with connection.pipeline(), connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute("select set_config('tieline.tenant', %s, true)", (tenant,))
         yield cursor

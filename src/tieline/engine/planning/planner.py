@@ -46,7 +46,7 @@ class Planner:
 
     async def _claims(self, connection: psycopg.AsyncConnection[Any], shards: list[int]) -> dict[str, dict[str, int]]:
         lanes: dict[str, dict[str, int]] = defaultdict(dict)
-        async with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
+        async with connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute("select * from claim_dirty(%s::smallint[], %s)", (shards, CLAIM_MAX))
             for row in await cursor.fetchall():
                 lanes[row["tenant_id"]][row["lane"]] = row["dirty_id"]

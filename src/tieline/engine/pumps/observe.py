@@ -77,9 +77,18 @@ async def flush_readings(
         ]
         await raise_holds(cursor, setup.tenant, holds)
         await lift_subjects(cursor, setup.tenant, "push", [m["replica_id"] for m in moves if m["status"] == "in_step"])
-        await wake(cursor, setup.tenant, await lanes_concerned(cursor, setup.tenant, [m for m in moves if m["wakes"]]))
+        lanes = await lanes_concerned(cursor, setup.tenant, [m for m in moves if m["wakes"]])
+        await wake(cursor, setup.tenant, lanes - await _busy_lanes(cursor, setup.tenant, lanes))
         crash_point("before_observe_commit")
     crash_point("after_observe_commit")
+
+
+async def _busy_lanes(cursor: Cursor, tenant: str, lanes: set[str]) -> set[str]:
+    """Lanes with calls under way: each of those ends in a wake-up of its own, so one planning sees all that is confirmed."""
+    if not lanes:
+        return set()
+    await cursor.execute(_BUSY, (tenant, sorted(lanes)))
+    return {row["planned_by"] for row in await cursor.fetchall()}
 
 
 def _move(reading: Reading, row: Row, now: datetime) -> dict[str, Any]:
@@ -96,7 +105,8 @@ def _move(reading: Reading, row: Row, now: datetime) -> dict[str, Any]:
     if reading.failed is not None:
         verdict = reading.failed
         problem = {"code": verdict.code, "detail": verdict.detail}
-        return move | {"again_at": now + timedelta(seconds=verdict.delay_s), "problem": problem, "tell": verdict.tell}
+        again_at = now + timedelta(seconds=verdict.delay_s)
+        return move | {"again_at": again_at, "problem": problem, "tell": verdict.tell, "wakes": row["attempts"] == 0}
     difference = (
         unequal(row["doc"], move["observed"]) if reading.seen else {"document": {"planned": "present", "seen": "gone"}}
     )
@@ -107,7 +117,8 @@ def _move(reading: Reading, row: Row, now: datetime) -> dict[str, Any]:
 
 def _differs(row: Row, reading: Reading, difference: dict[str, Any], now: datetime) -> dict[str, Any]:
     if row["attempts"] + 1 < STALE_READS_MAX:
-        return {"again_at": now + timedelta(seconds=backoff(row["attempts"], 5.0)), "difference": difference}
+        again_at = now + timedelta(seconds=backoff(row["attempts"], 5.0))
+        return {"again_at": again_at, "difference": difference, "wakes": row["attempts"] == 0}
     code = "READBACK_DIFFERS" if reading.seen else "MISSING_IN_SYSTEM"
     fields = ", ".join(f"{f} is {v['seen']}, planned {v['planned']}" for f, v in sorted(difference.items()))
     problem = {"code": code, "detail": f"the {row['kind']} {row['key']} was read back and differs: {fields}"}
@@ -133,6 +144,8 @@ _SEEN = """update replicas p set status = r.status, confirmed_revision = r.confi
 from (select %s::text as tenant_id, x.* from jsonb_to_recordset(%s::jsonb) as x(replica_id text, status text,
   confirmed_revision int, observed jsonb, external jsonb, attempts int, problem jsonb)) r
 where p.tenant_id = r.tenant_id and p.replica_id = r.replica_id"""
+_BUSY = """select distinct planned_by from replicas
+where tenant_id = %s and planned_by = any(%s) and (status = 'sending' or (status = 'written' and attempts = 0))"""
 _DONE = """delete from due d
 using (select %s::text as tenant_id, x.* from jsonb_to_recordset(%s::jsonb) as x(replica_id text)) r
 where d.tenant_id = r.tenant_id and d.replica_id = r.replica_id and d.step = 'observe'"""

@@ -65,6 +65,7 @@ def _move(outcome: Outcome, replica: Row, now: datetime) -> dict[str, Any]:
     if verdict.state == "ok":
         return move | _settled(outcome, replica, now)
     move["problem"] = {"code": verdict.code, "detail": verdict.detail}
+    move["wakes"] = replica["attempts"] == 0  # whoever waited for this one's end hears that it takes longer
     move["due_at"] = now + timedelta(seconds=verdict.delay_s * random.uniform(1.0, 1.25))  # jitter only: no waves (V3)
     match verdict.next:
         case "retry" if outcome.step == "look" and verdict.state == "unknown":
@@ -115,8 +116,8 @@ async def release_waiting(cursor: Cursor, tenant: str, settled: Sequence[dict[st
 
 
 async def lanes_concerned(cursor: Cursor, tenant: str, moves: Sequence[dict[str, Any]]) -> set[str]:
-    """The replica's own lane, and for a shared replica every lane that reads a record of that lane."""
-    lanes = {move["lane"] for move in moves}
+    """The lane that planned the replica, and for a shared replica every lane that reads a record of its lane."""
+    lanes = {move["planned_by"] or move["lane"] for move in moves}
     shared = sorted({move["lane"] for move in moves if move["planned_by"] != move["lane"]})
     if shared:
         await cursor.execute(_READERS, (tenant, shared))

@@ -27,6 +27,8 @@ from tieline.ports.landscape import Cipher, Landscape, TenantSetup
 
 CLAIM_MAX = 256
 READ_MAX = 100
+BUSY = 16  # calls under way from which on outcomes are gathered
+GATHER_S = 0.008
 QUEUE_FACTOR = 4  # calls waiting per call under way, so that a free slot never waits for the store
 NOT_SENT = Verdict(
     state="failed",
@@ -76,7 +78,7 @@ class Pump:
             return sum([await self._start(connection, self.landscape[t], rows) for t, rows in by_tenant.items()])
 
     async def _due(self, connection: psycopg.AsyncConnection[Any], shards: list[int]) -> list[Claim]:
-        async with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
+        async with connection.cursor(row_factory=dict_row) as cursor:
             taken = [f"{tenant}/{replica_id}" for tenant, replica_id in self.under_way]
             await cursor.execute(_CLAIM, (shards, CLAIM_MAX, self._busy(), taken))
             return [row for row in await cursor.fetchall() if row["tenant_id"] in self.landscape]
@@ -101,6 +103,8 @@ class Pump:
         started = 0
         if steps["push"]:
             started += await self._start_pushes(connection, setup, steps["push"])
+        if not (steps["look"] or steps["observe"]):
+            return started
         async with tenant_transaction(connection, setup.tenant) as cursor:
             looks = await load_unknown(cursor, self.leases, setup, _ids(steps["look"]), self.cipher)
             written = await load_written(cursor, setup.tenant, _ids(steps["observe"]))
@@ -169,8 +173,13 @@ class Pump:
     # -- finishing --------------------------------------------------------------------------------------------------
 
     async def finish(self) -> int:
-        """Wait for at least one finished call and flush all that are finished, in one transaction per tenant."""
+        """Wait for at least one finished call and flush all that are finished, in one transaction per tenant.
+
+        With many calls under way a few milliseconds of patience make one commit of many; with few, nobody waits.
+        """
         batch = [await self._finished.get()]
+        if len(self.under_way) >= BUSY:
+            await asyncio.sleep(GATHER_S)
         while not self._finished.empty():
             batch.append(self._finished.get_nowait())
         outcomes: dict[str, list[Outcome]] = defaultdict(list)

@@ -108,6 +108,7 @@ create table replicas (
   primary key (tenant_id, replica_id));
 create index on replicas (tenant_id, lane);
 create index on replicas (tenant_id, system, kind);
+create index on replicas (tenant_id, planned_by) where status in ('sending', 'written');
 
 create table waits (
   tenant_id text not null, on_replica text not null, replica_id text not null, on_revision int not null,

@@ -168,10 +168,11 @@ async def desk(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     name: str = "w1",
     beat: bool = True,
+    conninfo: str = "",
     **more: Any,
 ) -> AsyncIterator[Desk]:
     """A worker that holds every shard and does nothing by itself."""
-    conninfo = database.conninfo(roles.WORKER)
+    conninfo = conninfo or database.conninfo(roles.WORKER)
     made = setup_of(flow, {system.name: system for system in systems}, **more)
     async with _pool(conninfo) as pool, _pool(database.conninfo(roles.API)) as orders:
         worker = Worker(pool, conninfo, {TENANT: made}, CleanCipher(), now, name, lease_s=60.0)
@@ -179,7 +180,7 @@ async def desk(
         if beat:
             await one.beat()
         yield one
-        await asyncio.wait_for(worker.pump.drain(), timeout=5)
+        await asyncio.wait_for(worker.pump.drain(), timeout=5)  # nothing a test started outlives it
 
 
 def _pool(conninfo: str) -> AsyncConnectionPool[Any]:

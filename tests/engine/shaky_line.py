@@ -1,0 +1,61 @@
+"""Stands between a pool and PostgreSQL and cuts the line at a COMMIT: before it is passed on, or before its answer is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Literal
+
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+Where = Literal["before the commit", "after the commit"]
+
+
+class ShakyLine:
+    def __init__(self, server: str) -> None:
+        self._server = server
+        self.where: Where | None = None
+        self.passes = 0  # commits that still get through
+        self.cuts = 0
+
+    def cut_at(self, where: Where, *, passes: int) -> None:
+        self.where, self.passes = where, passes
+
+    async def serve(self, ours: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        theirs, forth = await asyncio.open_unix_connection(self._server)
+        there = asyncio.create_task(self._pass(ours, forth, "before the commit", b"COMMIT\x00", b"Q"))
+        await self._pass(theirs, back, "after the commit", b"COMMIT\x00", b"C")
+        there.cancel()
+        forth.close()
+
+    async def _pass(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, where: Where, word: bytes, kind: bytes
+    ) -> None:
+        while chunk := await source.read(65_536):
+            if self.where == where and chunk[:1] == kind and word in chunk and self._due():
+                break
+            sink.write(chunk)
+            await sink.drain()
+        sink.close()
+
+    def _due(self) -> bool:
+        self.passes -= 1
+        if self.passes >= 0:
+            return False
+        self.where = None
+        self.cuts += 1
+        return True
+
+
+@asynccontextmanager
+async def shaky(conninfo: str, folder: Path) -> AsyncIterator[tuple[str, ShakyLine]]:
+    """The conninfo that leads through the line, and the line."""
+    known = conninfo_to_dict(conninfo)
+    line = ShakyLine(f"{known['host']}/.s.PGSQL.{known['port']}")
+    server = await asyncio.start_unix_server(line.serve, folder / f".s.PGSQL.{known['port']}")
+    try:
+        yield make_conninfo(conninfo, host=str(folder)), line
+    finally:
+        server.close()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import combinations
 
+from tieline.domain.contract import line_name
 from tieline.domain.holds import Finding, finding
 from tieline.domain.rates import KnownAmendment, Term, changes_line, covers, range_of, rate_in, rate_on
 from tieline.domain.records import Amendment, Contract
@@ -44,7 +45,7 @@ class Terms:
             return self._disputed(SetAside(amendment=answer.amendments[0], why=reason), line_id, day)
         return finding(
             answer.code,
-            line_id=line_id,
+            line=line_name(self.contract, line_id),
             work_date=day,
             contract=self.contract.number,
             currency=self.contract.currency,
@@ -54,7 +55,7 @@ class Terms:
     def _disputed(self, parked: SetAside, line_id: str, day: date) -> Finding:
         return finding(
             "RATE_IN_DISPUTE",
-            line_id=line_id,
+            line=line_name(self.contract, line_id),
             work_date=day,
             number=parked.amendment.number,
             contract=self.contract.number,
@@ -109,9 +110,11 @@ def _invalid(contract: Contract, amendments: Sequence[Amendment]) -> _Faults:
             reasons.append(f"it ends on {a.effective_to}, not after its start on {a.effective_from}")
         for change in a.changes:
             if change.rate.amount <= 0:
-                reasons.append(f"its rate for line {change.line_id} is {change.rate}, and a rate must be above zero")
+                reasons.append(
+                    f"its rate for line {line_name(contract, change.line_id)} is {change.rate}, and a rate must be above zero"
+                )
             if change.rate.currency != contract.currency:
-                reasons.append(f"its rate for line {change.line_id} is not in {contract.currency}")
+                reasons.append(f"its rate for line {line_name(contract, change.line_id)} is not in {contract.currency}")
         if reasons:
             yield a, finding("AMENDMENT_INVALID", number=a.number, contract=contract.number, reason="; ".join(reasons))
 
@@ -142,7 +145,9 @@ def _conflicts(contract: Contract, amendments: Sequence[Amendment]) -> _Faults:
             other = rate_in(b, change.line_id)
             if other is None or other == change.rate or not _overlap(a, b) or _overruled(a, b, change.line_id, signed):
                 continue
-            reason = f"both were signed at {a.signed_at} and set another rate for line {change.line_id}"
+            reason = (
+                f"both were signed at {a.signed_at} and set another rate for line {line_name(contract, change.line_id)}"
+            )
             yield a, _conflict(contract, a, b, reason)
             yield b, _conflict(contract, b, a, reason)
 

@@ -30,6 +30,11 @@ def is_signed(contract: Contract) -> bool:
     return contract.state in ("signed", "terminated") and contract.signed_at is not None
 
 
+def line_name(contract: Contract, line_id: str) -> str:
+    """What people call a line; its id where the contract does not have it."""
+    return next((line.name for line in contract.lines if line.id == line_id), line_id)
+
+
 def lines_total(contract: Contract) -> Money:
     """Sum of hours times rate, each line rounded first."""
     return total((line.rate.times(line.planned_hours).rounded() for line in contract.lines), contract.currency)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 
 from tieline.domain.amendments import SetAside
+from tieline.domain.contract import line_name
 from tieline.domain.facts import AmendmentPropagated
 from tieline.domain.holds import finding
 from tieline.domain.rates import Term, turning_days
@@ -78,17 +79,13 @@ def _waiting(view: ContractView, terms: Mapping[str, Term], rules: Mapping[str, 
         found = finding(
             "AWAITING_APPLY",
             number=amendment.number,
-            line=_name_of(view, line_id),
+            line=line_name(view.contract, line_id),
             before=_rate_of(replica.doc),
             after=terms[line_id].rate,
             system=replica.system,
             contract_id=view.contract.id,
         )
         yield hold(found, f"amendment:{amendment.id}:{line_id}")
-
-
-def _name_of(view: ContractView, line_id: str) -> str:
-    return next((line.name for line in view.contract.lines if line.id == line_id), line_id)
 
 
 def _rate_of(rule: Json) -> str:

@@ -69,7 +69,9 @@ def netsuite_twin() -> Iterator[Served]:
 @pytest.fixture(scope="session")
 def theatre(netsuite_twin: Served) -> Iterator[Theatre]:
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tieline-scn-", ignore_cleanup_errors=True)))
+        folder = Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="tieline-scn-", ignore_cleanup_errors=True))
+        )
         place = scn_firm.rehearsed(folder, netsuite_twin)
         clms = {name: stack.enter_context(served("ironclad", folder / f"clm-{name}")) for name in (NORTHWIND, LAKESIDE)}
         running = Theatre(place, clms)

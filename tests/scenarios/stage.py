@@ -24,6 +24,7 @@ from standardwebhooks.webhooks import Webhook
 from tieline import bootstrap
 from tieline.entrypoints.demo import checks
 from tieline.entrypoints.demo.stage import register_receiver
+from tieline.kit.ids import stable_id
 from tieline.twins.process import Served
 
 Doc = dict[str, Any]
@@ -99,7 +100,9 @@ class Stage:
 
     def __init__(self, hub: HubThread, tenant: str, clm: Served, inbox_secret: str) -> None:
         self.hub, self.tenant, self.clm, self.inbox_secret = hub, tenant, clm, inbox_secret
-        self._http = httpx2.Client(base_url=hub.url, timeout=20, headers={"Authorization": f"Bearer {hub.keys[tenant]}"})
+        self._http = httpx2.Client(
+            base_url=hub.url, timeout=20, headers={"Authorization": f"Bearer {hub.keys[tenant]}"}
+        )
 
     def close(self) -> None:
         self._http.close()
@@ -150,7 +153,15 @@ class Stage:
         return found
 
     def approve_hours(
-        self, contract: str, hours: str, on: date, *, line: str = "", who: str = "res_dana", by: str = "lead", why: str = ""
+        self,
+        contract: str,
+        hours: str,
+        on: date,
+        *,
+        line: str = "",
+        who: str = "res_dana",
+        by: str = "lead",
+        why: str = "",
     ) -> str:
         """An approved time entry, handed in through the API; its id."""
         body = {
@@ -189,6 +200,9 @@ class Stage:
         answer = self._http.get(f"/experience/v1/contracts/{contract}")
         return answer.json() if answer.status_code == 200 else None
 
+    def until_known(self, contract: str) -> Doc:
+        return until(f"contract {contract}", lambda: self.known(contract))
+
     def until_in_step(self, contract: str, patience_s: float = PATIENCE_S) -> Doc:
         def found() -> Doc | None:
             seen = self.known(contract)
@@ -222,13 +236,27 @@ class Stage:
 
     def hold_about(self, record: Record, code: str) -> Doc:
         """The open hold with this code on a paper, whether a contract has come of it or not."""
-        ids = (str(record["id"]), contract_of(record))
+        about = {f"source:{name}/{record['id']}" for name in ("ironclad", "inbox")} | {
+            f"amendment:{amendment_of(record)}"
+        }
+        about |= {f"amendment_terms:{amendment_of(record)}"}
+        child = "parentId" in record
 
         def found() -> Doc | None:
             rows = self.get("/experience/v1/holds", limit=200)["holds"]
-            return next((h for h in rows if h["code"] == code and any(i in f"{h['subject']} {h['lane']}" for i in ids)), None)
+            mine = [h for h in rows if h["subject"] in about or (h["contract_id"] == contract_of(record) and not child)]
+            return next((h for h in mine if h["code"] == code), None)
 
         return until(f"a hold {code} on the paper {record['name']}", found)
+
+    def hold_on(self, subject: str, code: str) -> Doc:
+        """The open hold with this code on one thing."""
+
+        def found() -> Doc | None:
+            rows = self.get("/experience/v1/holds", limit=200)["holds"]
+            return next((h for h in rows if (h["subject"], h["code"]) == (subject, code)), None)
+
+        return until(f"a hold {code} on {subject}", found)
 
     def until_lifted(self, hold: Doc) -> None:
         def gone() -> bool:
@@ -280,7 +308,11 @@ class Stage:
         seen = self.known(contract)
         if seen is None:
             return "the contract is not known"
-        waits = [f"{r['replica_id']} {r['status']} {r['problem'] or ''}" for r in seen["replicas"] if r["status"] not in SETTLED]
+        waits = [
+            f"{r['replica_id']} {r['status']} {r['problem'] or ''}"
+            for r in seen["replicas"]
+            if r["status"] not in SETTLED
+        ]
         holds = [f"{h['code']}: {h['sentence']}" for h in seen["holds"]]
         return f"{seen['status']}; {'; '.join(waits + holds)}"
 
@@ -288,6 +320,10 @@ class Stage:
 def contract_of(record: Record) -> str:
     """The hub's id of an agreement, also for one of its amendments."""
     return checks.contract_id({"id": record.get("parentId", record["id"])})
+
+
+def amendment_of(record: Record) -> str:
+    return stable_id("amd", "ironclad", record["id"])
 
 
 def line_of(record: Record, number: int) -> str:

@@ -181,13 +181,13 @@ async def _one(cursor: Cursor, sql: Any, parameters: Sequence[Any] | Mapping[str
 
 
 async def _requeue_inputs(cursor: Cursor, tenant: str, input_ids: Sequence[UUID]) -> int:
-    await cursor.execute(_REQUEUE_INPUTS, (tenant, list(input_ids)))
-    return cursor.rowcount
+    found = await _one(cursor, _REQUEUE_INPUTS, (tenant, list(input_ids)))
+    return int(found["count"]) if found else 0
 
 
 async def _requeue_replicas(cursor: Cursor, tenant: str, replica_ids: Sequence[str]) -> int:
-    await cursor.execute(_REQUEUE_REPLICAS, (tenant, list(replica_ids)))
-    return cursor.rowcount
+    found = await _one(cursor, _REQUEUE_REPLICAS, (tenant, list(replica_ids)))
+    return int(found["count"]) if found else 0
 
 
 async def replan_all(connection: AsyncConnection[Any], setup: TenantSetup) -> bool:
@@ -216,16 +216,20 @@ _HOLDS = """select * from holds where tenant_id = %(tenant)s and lifted_at is nu
   and (hold_id = %(hold)s or (%(hold)s::uuid is null and lane = %(lane)s))"""
 _REQUEUE_INPUTS = """with again as (
   update inputs set status = 'accepted', reason = null, settled_at = null
-  where tenant_id = %s and input_id = any(%s) and status = 'rejected' returning tenant_id, input_id, received_at, shard)
-insert into intake (tenant_id, input_id, received_at, shard) select * from again on conflict do nothing"""
+  where tenant_id = %s and input_id = any(%s) and status = 'rejected' returning tenant_id, input_id, received_at, shard),
+queued as (
+  insert into intake (tenant_id, input_id, received_at, shard) select * from again on conflict do nothing)
+select count(*) from again"""
 _REQUEUE_REPLICAS = """with again as (
   update replicas set status = case when status = 'differs' then 'written' when status = 'held' then 'pending' else status end,
     attempts = 0, updated_at = now()
   where tenant_id = %s and replica_id = any(%s) and status in ('held', 'pending', 'differs', 'written')
-  returning tenant_id, replica_id, system, shard, status)
-insert into due (tenant_id, replica_id, system, shard, step)
-select tenant_id, replica_id, system, shard, case status when 'written' then 'observe' else 'push' end from again
-on conflict (tenant_id, replica_id) do update set step = excluded.step, due_at = now()"""
+  returning tenant_id, replica_id, system, shard, status),
+queued as (
+  insert into due (tenant_id, replica_id, system, shard, step)
+  select tenant_id, replica_id, system, shard, case status when 'written' then 'observe' else 'push' end from again
+  on conflict (tenant_id, replica_id) do update set step = excluded.step, due_at = now())
+select count(*) from again"""
 _SETTLE = """with told as (select %(external)s::jsonb as external),
 replica as (
   update replicas r set status = case when told.external = 'null' then 'pending' else 'written' end,

@@ -34,7 +34,7 @@ MATRIX: Mapping[str, Mapping[str, str]] = {
     "waits": {WORKER: "SIUD", API: "S", SCHEDULER: "S"},
     "due": {WORKER: "SIUD", API: "SIU", SCHEDULER: "SIU"},
     "effect_keys": {WORKER: "SI", API: "S"},
-    "effects": {WORKER: "SIU", API: "S", SCHEDULER: "S"},
+    "effects": {WORKER: "SIU", API: "SU", SCHEDULER: "S"},
     "approvals": {WORKER: "S", API: "SIU", SCHEDULER: "S"},
     "plans": {WORKER: "SIU", API: "SIU", SCHEDULER: "S"},
     "holds": {WORKER: "SIU", API: "SIU", SCHEDULER: "SIU"},

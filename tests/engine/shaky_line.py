@@ -17,32 +17,40 @@ class ShakyLine:
     def __init__(self, server: str) -> None:
         self._server = server
         self.where: Where | None = None
-        self.passes = 0  # commits that still get through
+        self.after = b""
         self.cuts = 0
 
-    def cut_at(self, where: Where, *, passes: int) -> None:
-        self.where, self.passes = where, passes
+    def cut_at(self, where: Where, *, after: bytes) -> None:
+        """Cut once, at the COMMIT of the transaction in which the words `after` were sent."""
+        self.where, self.after = where, after
 
     async def serve(self, ours: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         theirs, forth = await asyncio.open_unix_connection(self._server)
-        there = asyncio.create_task(self._pass(ours, forth, "before the commit", b"COMMIT\x00", b"Q"))
-        await self._pass(theirs, back, "after the commit", b"COMMIT\x00", b"C")
+        there = asyncio.create_task(self._requests(ours, forth))
+        await self._answers(theirs, back)
         there.cancel()
         forth.close()
 
-    async def _pass(
-        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, where: Where, word: bytes, kind: bytes
-    ) -> None:
+    async def _requests(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         while chunk := await source.read(65_536):
-            if self.where == where and chunk[:1] == kind and word in chunk and self._due():
+            if self.after in chunk:
+                self.after = b""
+            if not self.after and b"COMMIT\x00" in chunk and self._due("before the commit"):
                 break
             sink.write(chunk)
             await sink.drain()
         sink.close()
 
-    def _due(self) -> bool:
-        self.passes -= 1
-        if self.passes >= 0:
+    async def _answers(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while chunk := await source.read(65_536):
+            if not self.after and b"COMMIT\x00" in chunk and self._due("after the commit"):
+                break
+            sink.write(chunk)
+            await sink.drain()
+        sink.close()
+
+    def _due(self, where: Where) -> bool:
+        if self.where != where:
             return False
         self.where = None
         self.cuts += 1

@@ -45,7 +45,7 @@ async def test_F33_an_intent_whose_commit_is_in_doubt_is_sent_exactly_once(
     async with shaky(database.conninfo(roles.WORKER), tmp_path) as (through, line):
         async with desk(database, plain_flow, shelf, conninfo=through) as d:
             await planned(d, 3)
-            line.cut_at(where, passes=1)  # the claim commits, the intents do not answer
+            line.cut_at(where, after=b"into effect_keys")
             with pytest.raises(psycopg.OperationalError):
                 await d.worker.pump.claim()
             assert (line.cuts, shelf.puts) == (1, [])
@@ -64,10 +64,10 @@ async def test_F33_what_is_in_doubt_is_remembered_while_the_store_stays_away(
     async with shaky(database.conninfo(roles.WORKER), tmp_path) as (through, line):
         async with desk(database, plain_flow, shelf, conninfo=through) as d:
             await planned(d)
-            line.cut_at("after the commit", passes=1)
+            line.cut_at("after the commit", after=b"into effect_keys")
             with pytest.raises(psycopg.OperationalError):
                 await d.worker.pump.claim()
-            line.cut_at("before the commit", passes=0)
+            line.cut_at("before the commit", after=b"")
             with pytest.raises(psycopg.OperationalError):
                 await d.worker.pump.settle_doubtful()
             await d.worker.pump.settle_doubtful()
@@ -162,7 +162,7 @@ async def test_F31_a_take_over_that_met_a_dead_store_is_made_up_for_at_the_next_
         await planned(old)
         await old.worker.pump.claim()
         await expire(old)
-        line.cut_at("before the commit", passes=1)  # the lease is taken, the take-over is cut
+        line.cut_at("before the commit", after=b"unsettled(")
         with pytest.raises(psycopg.OperationalError):
             await new.worker._beat("here")
         await new.worker._beat("here")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from world import world
 
 from database import Database
 from tieline.twins.process import Served
-from world import world
 
 
 @pytest.mark.parametrize("kind", ["k_put", "k_once", "q"])

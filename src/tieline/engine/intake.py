@@ -215,7 +215,7 @@ async def _finish(cursor: Cursor, setup: TenantSetup, steps: Sequence[Step], now
     arrivals = [_arrival(step, change) for step in steps for change in step.changes]
     applied = await apply_changes(cursor, setup.tenant, arrivals, setup.describe, now)
     ended = [step for step in steps if step.later is None]
-    await write(cursor, _END, [_end(step, applied) for step in ended], setup.tenant)
+    await write(cursor, _END, [_end(setup, step, applied) for step in ended], setup.tenant)
     later = [
         {"input_id": s.row["input_id"], "due_at": now + timedelta(seconds=s.later or 0)}
         for s in steps
@@ -236,15 +236,15 @@ def _arrival(step: Step, change: Change) -> Arrival:
     )  # fmt: skip
 
 
-def _end(step: Step, applied: Applied) -> dict[str, Any]:
+def _end(setup: TenantSetup, step: Step, applied: Applied) -> dict[str, Any]:
     input_id = step.row["input_id"]
-    status, reason = "applied", None if input_id in applied.changed else "nothing new"
+    status, reason, owner = "applied", None if input_id in applied.changed else "nothing new", None
     if step.refused is not None:
-        status, reason = "rejected", step.refused[0]
+        status, reason, owner = "rejected", step.refused[0], setup.advise(step.refused[0]).owner
     elif input_id in applied.stale and input_id not in applied.changed:
         status, reason = "superseded", "a newer version was applied before"
     return {
-        "input_id": input_id, "received_at": step.row["received_at"], "status": status, "reason": reason,
+        "input_id": input_id, "received_at": step.row["received_at"], "status": status, "reason": reason, "owner": owner,
         "lane": applied.lanes.get(input_id) or _subject(step.row),
         "source_version": step.item.source_version if step.item else None,
     }  # fmt: skip
@@ -269,9 +269,9 @@ join inputs i on i.tenant_id = q.tenant_id and i.received_at = q.received_at and
 where q.tenant_id = %s and q.input_id = any(%s) and i.status = 'accepted' order by i.received_at, i.input_id"""
 _END = """with rows as (
   select %s::text as tenant_id, r.* from jsonb_to_recordset(%s::jsonb) as r(input_id uuid, received_at timestamptz,
-    status text, reason text, lane text, source_version text)),
+    status text, reason text, owner text, lane text, source_version text)),
 gone as (delete from intake q using rows where q.tenant_id = rows.tenant_id and q.input_id = rows.input_id)
-update inputs i set status = rows.status, reason = rows.reason, lane = rows.lane, settled_at = now(),
+update inputs i set status = rows.status, reason = rows.reason, owner = rows.owner, lane = rows.lane, settled_at = now(),
   source_version = coalesce(rows.source_version, i.source_version)
 from rows where i.tenant_id = rows.tenant_id and i.received_at = rows.received_at and i.input_id = rows.input_id"""
 _LATER = """update intake q set due_at = r.due_at, attempts = q.attempts + 1

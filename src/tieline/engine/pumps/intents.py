@@ -61,7 +61,12 @@ async def write_intents(
         await _drop_expired(cursor, setup.tenant, rows, now)
         ready = [row for row in rows if _may_go(row) and not _expired(row, now)]
         earlier = await _earlier_effects(cursor, setup.tenant, [effect_key(setup.tenant, r, _verb(r)) for r in ready])
-        chosen = (_sending(setup, leases, row, earlier, cipher, now) for row in _one_per_group(ready))
+        doubtful = await _doubtful_effects(cursor, setup.tenant, ready)
+        earlier |= {bytes(row["effect_key"]): row for row in doubtful.values()}
+        chosen = (
+            _sending(setup, leases, row, doubtful.get(row["replica_id"]), earlier, cipher, now)
+            for row in _one_per_group(ready)
+        )
         sending += [s for s in chosen if s is not None]
         await _store(cursor, setup, leases, sending, earlier, cipher)
         going = {s.replica_id for s in sending}
@@ -102,11 +107,18 @@ def _verb(row: Row) -> str:
 
 
 def _sending(
-    setup: TenantSetup, leases: Leases, row: Row, earlier: Mapping[bytes, Row], cipher: Cipher, now: datetime
+    setup: TenantSetup,
+    leases: Leases,
+    row: Row,
+    doubtful: Row | None,
+    earlier: Mapping[bytes, Row],
+    cipher: Cipher,
+    now: datetime,
 ) -> Sending | None:
-    verb = _verb(row)
+    """A `doubtful` effect of an older revision is repeated first: unsettled, it could still overtake the newer one (O1)."""
+    verb = doubtful["verb"] if doubtful else _verb(row)
     operation = setup.systems[row["system"]].operation(row["kind"], verb)
-    key = effect_key(setup.tenant, row, verb)
+    key = bytes(doubtful["effect_key"]) if doubtful else effect_key(setup.tenant, row, verb)
     known = earlier.get(key)
     if operation is None or (known is not None and known["state"] in ("ok", "ambiguous")):
         return None
@@ -123,6 +135,15 @@ def _sending(
 async def _earlier_effects(cursor: Cursor, tenant: str, keys: Sequence[bytes]) -> dict[bytes, Row]:
     await write(cursor, _EARLIER, [{"k": key} for key in keys], tenant)
     return {bytes(row["effect_key"]): row for row in await cursor.fetchall()} if keys else {}
+
+
+async def _doubtful_effects(cursor: Cursor, tenant: str, rows: Sequence[Row]) -> dict[str, Row]:
+    """By replica: the effect whose outcome is unknown, whatever has been planned since."""
+    unknown = [row["replica_id"] for row in rows if row["status"] == "unknown"]
+    if not unknown:
+        return {}
+    await cursor.execute(_DOUBTFUL, (tenant, unknown))
+    return {row["replica_id"]: row for row in await cursor.fetchall()}
 
 
 async def _store(
@@ -165,6 +186,7 @@ where r.tenant_id = %s and r.replica_id = any(%s) order by r.replica_id for upda
 _EARLIER = """select e.* from effects e
 join (select %s::text as tenant_id, decode(x.k, 'hex') as k from jsonb_to_recordset(%s::jsonb) as x(k text)) r
   on e.tenant_id = r.tenant_id and e.effect_key = r.k"""
+_DOUBTFUL = "select * from effects where tenant_id = %s and replica_id = any(%s) and state = 'unknown'"
 _INTENT = """with rows as (
   select %s::text as tenant_id, r.* from jsonb_to_recordset(%s::jsonb) as r(intended_at timestamptz, k text, replica_id text,
     lane text, system text, kind text, verb text, op_class text, revision int, payload text, payload_hash text, worker text,

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 import scn_firm
+from scn_erp import ErpPeople
 from scn_firm import Doc, Rehearsed
 from stage import HubThread, Stage
 
 from real import real_tryton  # noqa: F401
 from tieline.entrypoints.demo import firm
+from tieline.entrypoints.demo.netsuite import NetSuiteWitness
 from tieline.entrypoints.rehearsal import process
 from tieline.twins.process import Served, served
 
@@ -87,6 +89,12 @@ def erp(netsuite_twin: Served) -> Iterator[Served]:
     yield netsuite_twin
     netsuite_twin.heal()
     netsuite_twin.control("amounts", {"off": "0"})
+
+
+@pytest.fixture
+def erp_people(theatre: Theatre) -> ErpPeople:
+    """What people of the firm do in NetSuite itself, with an integration record that is not ours."""
+    return ErpPeople(NetSuiteWitness(theatre.place.erp.url, theatre.place.watching))
 
 
 @pytest.fixture

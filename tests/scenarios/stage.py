@@ -191,6 +191,15 @@ class Stage:
     def retry(self, hold: Doc) -> None:
         self.ordered(f"/process/v1/holds/{hold['hold_id']}/retry")
 
+    @contextlib.contextmanager
+    def days_later(self, days: int) -> Iterator[None]:
+        """The hub's clock runs ahead for a while."""
+        self.hub.ahead = timedelta(days=days)
+        try:
+            yield
+        finally:
+            self.hub.ahead = timedelta(0)
+
     # -- what people see
 
     def contract(self, contract: str) -> Doc:

@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
+from world import TENANT, CleanCipher, PlainSource
 
 from tieline.adapters.postgres import roles
 from tieline.engine.commands import EngineCommands
@@ -24,7 +25,6 @@ from tieline.kit.ids import uuid7
 from tieline.ports.flows import Flow
 from tieline.ports.landscape import Advice, TenantSetup
 from tieline.ports.systems import Change, Envelope, ExternalRef, Observed, Operation, OperationClass, System
-from world import TENANT, CleanCipher, PlainSource
 
 
 @dataclass

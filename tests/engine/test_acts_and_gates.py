@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from stepping import Desk, Shelf, change, desk
+from world import TENANT
 
 from database import Database
-from stepping import Desk, Shelf, change, desk
 from tieline.kit.canonical import digest
 from tieline.kit.errors import Conflict
 from tieline.kit.ids import uuid7
 from tieline.ports.decisions import Act, Decision, Desired, Hold, Target
 from tieline.ports.flows import Snapshot
-from world import TENANT
 
 LANE = "item:a1"
 

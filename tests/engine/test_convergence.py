@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from world import world
+
 from database import Database
 from tieline.twins.process import Served
-from world import world
 
 
 async def test_a_new_record_reaches_every_system_once_and_is_read_back(database: Database, kv: Served) -> None:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-
-from database import Database
 from shaky_line import Where, shaky
 from stepping import Desk, Shelf, change, desk
+from world import TENANT
+
+from database import Database
 from tieline.adapters.postgres import roles
 from tieline.engine.leases import LeaseLost, fence
 from tieline.engine.pumps.outcomes import flush_outcomes
@@ -23,7 +24,6 @@ from tieline.engine.shards import SHARDS
 from tieline.ports.decisions import Decision, Desired, Target
 from tieline.ports.flows import Snapshot
 from tieline.ports.systems import Envelope, ExternalRef, OperationClass
-from world import TENANT
 
 
 def plain_flow(snapshot: Snapshot) -> Iterator[Decision]:
@@ -42,18 +42,20 @@ async def test_F33_an_intent_whose_commit_is_in_doubt_is_sent_exactly_once(
     database: Database, tmp_path: Path, where: Where
 ) -> None:
     shelf = Shelf()
-    async with shaky(database.conninfo(roles.WORKER), tmp_path) as (through, line):
-        async with desk(database, plain_flow, shelf, conninfo=through) as d:
-            await planned(d, 3)
-            line.cut_at(where, after=b"into effect_keys")
-            with pytest.raises(psycopg.OperationalError):
-                await d.worker.pump.claim()
-            assert (line.cuts, shelf.puts) == (1, [])
-            await d.rows("update due set due_at = now() returning 1")
-            await d.pump()
-            await d.rows("update due set due_at = now() returning 1")
-            await d.settle()
-            assert await d.statuses() == dict.fromkeys(("a1", "a2", "a3"), "in_step")
+    async with (
+        shaky(database.conninfo(roles.WORKER), tmp_path) as (through, line),
+        desk(database, plain_flow, shelf, conninfo=through) as d,
+    ):
+        await planned(d, 3)
+        line.cut_at(where, after=b"into effect_keys")
+        with pytest.raises(psycopg.OperationalError):
+            await d.worker.pump.claim()
+        assert (line.cuts, shelf.puts) == (1, [])
+        await d.rows("update due set due_at = now() returning 1")
+        await d.pump()
+        await d.rows("update due set due_at = now() returning 1")
+        await d.settle()
+        assert await d.statuses() == dict.fromkeys(("a1", "a2", "a3"), "in_step")
     assert sorted(put.document_key for put in shelf.puts) == ["a1", "a2", "a3"]
 
 
@@ -61,17 +63,19 @@ async def test_F33_what_is_in_doubt_is_remembered_while_the_store_stays_away(
     database: Database, tmp_path: Path
 ) -> None:
     shelf = Shelf()
-    async with shaky(database.conninfo(roles.WORKER), tmp_path) as (through, line):
-        async with desk(database, plain_flow, shelf, conninfo=through) as d:
-            await planned(d)
-            line.cut_at("after the commit", after=b"into effect_keys")
-            with pytest.raises(psycopg.OperationalError):
-                await d.worker.pump.claim()
-            line.cut_at("before the commit", after=b"")
-            with pytest.raises(psycopg.OperationalError):
-                await d.worker.pump.settle_doubtful()
+    async with (
+        shaky(database.conninfo(roles.WORKER), tmp_path) as (through, line),
+        desk(database, plain_flow, shelf, conninfo=through) as d,
+    ):
+        await planned(d)
+        line.cut_at("after the commit", after=b"into effect_keys")
+        with pytest.raises(psycopg.OperationalError):
+            await d.worker.pump.claim()
+        line.cut_at("before the commit", after=b"")
+        with pytest.raises(psycopg.OperationalError):
             await d.worker.pump.settle_doubtful()
-            assert await d.statuses() == {"a1": "pending"}
+        await d.worker.pump.settle_doubtful()
+        assert await d.statuses() == {"a1": "pending"}
     assert shelf.puts == []
 
 
@@ -95,7 +99,10 @@ async def expire(d: Desk) -> None:
 
 async def test_D5_a_worker_that_lost_its_lease_sends_nothing_and_writes_nothing(database: Database) -> None:
     first, second = Shelf(), Shelf()
-    async with desk(database, plain_flow, first) as old, desk(database, plain_flow, second, name="w2", beat=False) as new:
+    async with (
+        desk(database, plain_flow, first) as old,
+        desk(database, plain_flow, second, name="w2", beat=False) as new,
+    ):
         await planned(old)
         await expire(old)
         await new.beat()
@@ -110,7 +117,10 @@ async def test_D5_a_worker_that_lost_its_lease_sends_nothing_and_writes_nothing(
 async def test_D5_an_outcome_that_comes_after_the_lease_is_left_to_the_successor(database: Database) -> None:
     """The call ended too late: only the successor says what became of it, by asking the system."""
     shelf = Shelf(op_class=OperationClass.Q)
-    async with desk(database, plain_flow, shelf) as old, desk(database, plain_flow, shelf, name="w2", beat=False) as new:
+    async with (
+        desk(database, plain_flow, shelf) as old,
+        desk(database, plain_flow, shelf, name="w2", beat=False) as new,
+    ):
         await planned(old)
         await old.worker.pump.claim()
         await asyncio.wait_for(asyncio.gather(*old.worker.pump._calls), timeout=2)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from stepping import Desk, Shelf, change, desk
 
 from database import Database
-from stepping import Desk, Shelf, change, desk
 from tieline.kit.errors import Unknown
 from tieline.ports.decisions import Decision, Desired, Ended, Hold, Notice, Target, WakeAt
 from tieline.ports.flows import Snapshot

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from stepping import Desk, Shelf, change, desk
+from world import TENANT
 
 from database import Database
-from stepping import Desk, Shelf, change, desk
 from tieline.kit.errors import Conflict, NotFound, Rejected, Unknown
 from tieline.kit.ids import uuid7
 from tieline.ports.decisions import Decision, Desired, Target
 from tieline.ports.flows import Snapshot
 from tieline.ports.systems import Envelope, ExternalRef, OperationClass
-from world import TENANT
 
 
 def plain_flow(snapshot: Snapshot) -> Iterator[Decision]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from database import Database
 from stepping import Desk, Shelf, change, desk
+from world import TENANT
+
+from database import Database
 from tieline.engine.inputs import NewInput, accept
 from tieline.kit.canonical import digest_of, encode
 from tieline.kit.ids import uuid7
 from tieline.ports.decisions import Decision, Desired, Target
 from tieline.ports.flows import Snapshot
 from tieline.ports.systems import Envelope, ExternalRef
-from world import TENANT
 
 POISON = "a\u0000b"  # text that PostgreSQL cannot keep
 
@@ -24,9 +25,7 @@ def poisonable_flow(snapshot: Snapshot) -> Iterator[Decision]:
         if record.doc.get("broken"):
             raise ZeroDivisionError("a defect of the flow")
         value = POISON if record.doc.get("poison") else record.doc["value"]
-        yield Desired(
-            target=Target(kind="order", key=record.id, role="shelf", legal_entity="E1"), doc={"value": value}
-        )
+        yield Desired(target=Target(kind="order", key=record.id, role="shelf", legal_entity="E1"), doc={"value": value})
 
 
 async def hand_in(d: Desk, *docs: dict[str, Any]) -> None:

@@ -11,16 +11,16 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from stepping import Desk, Shelf, change, desk
+from world import TENANT
 
 from database import Database
-from stepping import Desk, Shelf, change, desk
 from tieline.engine.inputs import NewInput, accept
 from tieline.kit.canonical import encode
 from tieline.kit.ids import uuid7
 from tieline.ports.decisions import Decision, Desired, Movement, Target
 from tieline.ports.flows import Snapshot
 from tieline.ports.systems import Change
-from world import TENANT
 
 IDS = ("a1", "a2", "a3")
 VERSIONS = [(item, version) for item in IDS for version in (1, 2, 3)]
@@ -59,10 +59,14 @@ async def _final(database: Database, batches: list[list[tuple[str, int]]], *, pl
             if plan_between:
                 await d.plan()
         await d.plan()
-        records = await d.rows("select record_id, doc, source_version from records where record_id like %s", f"{case}-%")
+        records = await d.rows(
+            "select record_id, doc, source_version from records where record_id like %s", f"{case}-%"
+        )
         replicas = await d.rows("select key, doc from replicas where key like %s", f"{case}-%")
         lanes = await d.rows("select 1 from lanes where wanted <> planned")
-        charges = await d.rows("select record_id, count(*) from movements where record_id like %s group by 1", f"%{case}-%")
+        charges = await d.rows(
+            "select record_id, count(*) from movements where record_id like %s group by 1", f"%{case}-%"
+        )
     return {
         "records": {row["record_id"][-2:]: (row["doc"]["value"][-12:], row["source_version"]) for row in records},
         "replicas": {row["key"][-2:]: row["doc"]["value"][-12:] for row in replicas},
@@ -81,7 +85,7 @@ def test_C4_any_order_repetition_and_batching_gives_the_same_records_and_documen
 ) -> None:
     final = asyncio.run(_final(database, batches, plan_between=plan_between))
     assert final == {
-        "records": {item: ("in version 3", f"{3:08d}") for item in IDS},
+        "records": dict.fromkeys(IDS, ("in version 3", f"{3:08d}")),
         "replicas": dict.fromkeys(IDS, "in version 3"),
         "charges": dict.fromkeys(IDS, 1),
         "unplanned": [],

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from world import World, world
 
 from database import Database
 from tieline.twins.process import Served
-from world import World, world
 
 LOST_ANSWERS = [
     {"code": "F1", "hold_s": 5},

@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
+from kv_system import KvSystem
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from kv_system import KvSystem
 from tieline.adapters.http import GuardedHttp
 from tieline.engine.inputs import NewInput, accept
 from tieline.engine.worker import Worker

@@ -27,6 +27,7 @@ from tieline.ports.http import Answer
 
 BODY_BYTES_MAX = 8 << 20
 CONNECT_S_MAX = 10.0
+POOL_MAX = 4
 KEEP_ALIVE_S = 15.0  # below the usual minute of servers, so that we close first
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 _OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
@@ -49,6 +50,17 @@ def _public_trust() -> ssl.SSLContext:
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+class _Pool:
+    """A few connections. Finding a free one costs what the pool holds, so many are kept in small pools."""
+
+    def __init__(self, connections: int, tls: ssl.SSLContext | None, network: CheckedNetwork) -> None:
+        self.load = 0
+        self.inner = httpcore2.AsyncConnectionPool(
+            ssl_context=tls, max_connections=connections, max_keepalive_connections=connections,
+            keepalive_expiry=KEEP_ALIVE_S, network_backend=network,
+        )  # fmt: skip
 
 
 class GuardedHttp:
@@ -78,18 +90,14 @@ class GuardedHttp:
         self._url = _url(self._origin)
         self._host_header = (b"host", self._origin.authority.encode())
         tls = (trust or _public_trust()) if self._origin.scheme == "https" else None
-        self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=tls,
-            max_connections=connections,
-            max_keepalive_connections=connections,
-            keepalive_expiry=KEEP_ALIVE_S,
-            network_backend=CheckedNetwork(
-                allow_private=allow_private_addresses, tls=tls, resolver=resolver, connect_s=CONNECT_S_MAX
-            ),
+        network = CheckedNetwork(
+            allow_private=allow_private_addresses, tls=tls, resolver=resolver, connect_s=CONNECT_S_MAX
         )
+        self._pools = [_Pool(min(POOL_MAX, connections - n), tls, network) for n in range(0, connections, POOL_MAX)]
 
     async def aclose(self) -> None:
-        await self._pool.aclose()
+        for pool in self._pools:
+            await pool.inner.aclose()
 
     async def request(
         self,
@@ -141,7 +149,17 @@ class GuardedHttp:
             current.reset(token)
 
     async def _exchange(self, request: httpcore2.Request) -> tuple[int, dict[str, str], bytes]:
-        response = await self._pool.handle_async_request(request)
+        pool = min(self._pools, key=lambda each: each.load)
+        pool.load += 1
+        try:
+            return await self._exchanged(pool.inner, request)
+        finally:
+            pool.load -= 1
+
+    async def _exchanged(
+        self, pool: httpcore2.AsyncConnectionPool, request: httpcore2.Request
+    ) -> tuple[int, dict[str, str], bytes]:
+        response = await pool.handle_async_request(request)
         try:
             headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
             inflater = Inflater(headers.get("content-encoding", "").lower(), self._body_bytes_max)
@@ -176,7 +194,9 @@ class GuardedHttp:
 
     def _down(self, status: int, headers: dict[str, str], safe: bool) -> NoReturn:
         wait = retry_after(headers.get("retry-after"), self._now())
-        if status == 503 and wait is not None:
+        if (
+            status == 503 and wait is not None and (safe or self._refused_503)
+        ):  # else it may have acted before it closed
             raise Throttled(f"{self._name} is closed for now (status 503).", retry_after_s=wait)
         if status == 503 and self._refused_503:
             raise Unavailable(f"{self._name} is closed for now (status 503).")

@@ -95,13 +95,12 @@ class Intake:
         shards = list(self.leases.held)
         if not shards:
             return []
-        async with self.pool.connection() as connection:
-            async with connection.cursor(row_factory=dict_row) as cursor:
-                await cursor.execute(
-                    "select * from claim_intake(%s::smallint[], %s, %s::uuid[])",
-                    (shards, CLAIM_MAX, list(self._under_way)),
-                )
-                return [row for row in await cursor.fetchall() if row["tenant_id"] in self.landscape]
+        async with self.pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(
+                "select * from claim_intake(%s::smallint[], %s, %s::uuid[])",
+                (shards, CLAIM_MAX, list(self._under_way)),
+            )
+            return [row for row in await cursor.fetchall() if row["tenant_id"] in self.landscape]
 
     async def _handle(self, setup: TenantSetup, system: str, claims: Sequence[Row]) -> None:
         async with self.pool.connection() as connection, tenant_transaction(connection, setup.tenant) as cursor:

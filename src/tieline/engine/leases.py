@@ -14,7 +14,7 @@ from typing import Any
 from psycopg import AsyncConnection
 
 from tieline.engine.crashpoints import crash_point
-from tieline.engine.rows import Cursor
+from tieline.engine.rows import Cursor, ask
 from tieline.engine.shards import SHARDS
 
 
@@ -76,11 +76,27 @@ class Leases:
 
 async def fence(cursor: Cursor, leases: Leases, shards: Iterable[int]) -> None:
     """Hold the epochs of `shards` until the transaction ends. Raises LeaseLost when one is no longer ours."""
+    await (await fence_sent(cursor, leases, shards)).check()
+
+
+@dataclass(frozen=True, slots=True)
+class FenceSent:
+    """A fence whose answer has not been looked at: `check` before anything is believed, at the latest before the commit."""
+
+    answer: Cursor
+    mine: dict[int, int]
+    worker: str
+
+    async def check(self) -> None:
+        seen = {row["shard"]: row["epoch"] for row in await self.answer.fetchall()}
+        if seen != self.mine:
+            raise LeaseLost(f"worker {self.worker} lost {sorted(set(self.mine) - set(seen))}")
+
+
+async def fence_sent(cursor: Cursor, leases: Leases, shards: Iterable[int]) -> FenceSent:
+    """`fence` in two steps, so that it travels with the question that follows it."""
     mine = {shard: leases.held.get(shard, -1) for shard in shards}
-    await cursor.execute(_FENCE, (sorted(mine), leases.worker))
-    seen = {row["shard"]: row["epoch"] for row in await cursor.fetchall()}
-    if seen != mine:
-        raise LeaseLost(f"worker {leases.worker} lost {sorted(set(mine) - set(seen))}")
+    return FenceSent(await ask(cursor, _FENCE, (sorted(mine), leases.worker)), mine, leases.worker)
 
 
 _RENEW = """update workers set lease_until = clock_timestamp() + make_interval(secs => %s)

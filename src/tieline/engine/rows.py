@@ -29,6 +29,13 @@ async def write(cursor: Cursor, sql: LiteralString, rows: Sequence[Mapping[str, 
         await cursor.execute(sql, (*before, as_json(rows)))
 
 
+async def ask(cursor: Cursor, sql: LiteralString, parameters: Sequence[Any]) -> Cursor:
+    """Send a question inside the transaction of `cursor` and go on; `fetchall` on the answer waits for it."""
+    question: Cursor = cursor.connection.cursor(row_factory=dict_row)
+    await question.execute(sql, parameters)
+    return question
+
+
 @asynccontextmanager
 async def tenant_transaction(connection: AsyncConnection[Any], tenant: str) -> AsyncIterator[Cursor]:
     """One transaction in which row-level security shows `tenant` and nothing else.

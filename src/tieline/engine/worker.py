@@ -18,7 +18,7 @@ from tieline.engine.intake import Intake
 from tieline.engine.leases import Leases
 from tieline.engine.planning.planner import Planner
 from tieline.engine.polling import Polling
-from tieline.engine.pumps.pump import Pump
+from tieline.engine.pumps.pump import BUSY, GATHER_S, Pump
 from tieline.engine.pumps.takeover import take_over
 from tieline.ports.landscape import Cipher, Landscape
 
@@ -87,6 +87,8 @@ class Worker:
         while not self._stopping.is_set():
             if wanted is not None:
                 wanted.clear()
+                if len(self.pump.under_way) >= BUSY:
+                    await asyncio.sleep(GATHER_S)  # under load a round takes what a few milliseconds bring
             done = await self._guarded(name, round_)
             if done:
                 continue

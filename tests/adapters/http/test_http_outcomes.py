@@ -135,9 +135,13 @@ async def test_a_write_that_the_caller_declares_safe_can_be_repeated_after_a_tim
             await http.request("POST", "/search", json={}, timeout_s=0.2, safe=True)
 
 
-async def test_503_with_a_wish_is_a_refusal_and_keeps_the_wish() -> None:
-    error = await outcome(answer(status="503 Service Unavailable", more=("retry-after: 17",)))
+async def test_503_of_a_vendor_that_refuses_with_a_wish_keeps_the_wish() -> None:
+    error = await outcome(answer(status="503 Service Unavailable", more=("retry-after: 17",)), refused_503=True)
     assert isinstance(error, Throttled) and error.retry_after_s == 17
+
+
+async def test_D4_503_with_a_wish_may_still_come_after_the_effect() -> None:
+    assert isinstance(await outcome(answer(status="503 Service Unavailable", more=("retry-after: 17",))), Unknown)
 
 
 async def test_503_of_a_vendor_that_is_declared_to_refuse_is_no_effect() -> None:

@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import LiteralString
 
-from tieline.engine.rows import Cursor, Row, write
+from tieline.engine.rows import Cursor, Row, ask, write
 from tieline.ports.flows import Approval, Flow, Record, Ref, ReplicaView, Snapshot
 from tieline.ports.landscape import TenantSetup
 
@@ -37,15 +38,15 @@ async def load_states(
     """Snapshots' raw material for locked lanes, in name order. `learn`: remember who reads whose records."""
     states = {name: LaneState(lane=row) for name, row in sorted(lanes.items())}
     names = list(states)
-    await cursor.execute("select * from records where tenant_id = %s and lane = any(%s)", (setup.tenant, names))
-    for row in await cursor.fetchall():
+    records = await ask(cursor, _RECORDS, (setup.tenant, names))
+    others = {table: await ask(cursor, sql, (setup.tenant, names)) for table, sql in _BY_LANE.items()}
+    for row in await records.fetchall():
         states[row["lane"]].records[row["kind"]][row["record_id"]] = _record(row)
+    for table, answer in others.items():
+        for row in await answer.fetchall():
+            getattr(states[row["lane"]], table).append(row)
     context = await _load_context(cursor, setup, states, learn)
     await _load_replicas(cursor, setup.tenant, states, context)
-    for table in ("approvals", "plans", "holds"):
-        await cursor.execute(_BY_LANE[table], (setup.tenant, names))
-        for row in await cursor.fetchall():
-            getattr(states[row["lane"]], table).append(row)
     return list(states.values())
 
 
@@ -134,8 +135,9 @@ def _view(row: Row) -> ReplicaView:
     )  # fmt: skip
 
 
+_RECORDS = "select * from records where tenant_id = %s and lane = any(%s)"
 _REPLICAS = "select * from replicas where tenant_id = %s and lane = any(%s)"
-_BY_LANE = {
+_BY_LANE: dict[str, LiteralString] = {
     "approvals": "select * from approvals where tenant_id = %s and lane = any(%s) and withdrawn_at is null",
     "plans": "select * from plans where tenant_id = %s and lane = any(%s) and state in ('proposed', 'approved')",
     "holds": "select * from holds where tenant_id = %s and lane = any(%s) and lifted_at is null and source in ('flow', 'engine')",

@@ -10,9 +10,9 @@ from typing import Any
 from psycopg import AsyncConnection
 
 from tieline.engine.crashpoints import crash_point
-from tieline.engine.leases import Leases, fence
+from tieline.engine.leases import Leases, fence_sent
 from tieline.engine.pumps.envelopes import effect_key, envelope_of, sealed, unsealed
-from tieline.engine.rows import Cursor, Row, tenant_transaction, write
+from tieline.engine.rows import Cursor, Row, ask, tenant_transaction, write
 from tieline.kit.canonical import digest
 from tieline.ports.landscape import Cipher, TenantSetup
 from tieline.ports.systems import Envelope, Operation
@@ -55,9 +55,10 @@ async def write_intents(
     Raises LeaseLost. After any other error the caller must find out which intents were committed (F33): none was sent.
     """
     async with tenant_transaction(connection, setup.tenant) as cursor:
-        await fence(cursor, leases, {claim["shard"] for claim in claims})
-        await cursor.execute(_READY, (setup.tenant, sorted(claim["replica_id"] for claim in claims)))
-        rows = await cursor.fetchall()
+        fenced = await fence_sent(cursor, leases, {claim["shard"] for claim in claims})
+        locked = await ask(cursor, _READY, (setup.tenant, sorted(claim["replica_id"] for claim in claims)))
+        await fenced.check()
+        rows = await locked.fetchall()
         await _drop_expired(cursor, setup.tenant, rows, now)
         ready = [row for row in rows if _may_go(row) and not _expired(row, now)]
         earlier = await _earlier_effects(cursor, setup.tenant, [effect_key(setup.tenant, r, _verb(r)) for r in ready])

@@ -13,10 +13,10 @@ from psycopg import AsyncConnection
 from tieline.engine.crashpoints import crash_point
 from tieline.engine.holds import lift_subjects, raise_holds
 from tieline.engine.lanes import wake
-from tieline.engine.leases import Leases, fence
+from tieline.engine.leases import Leases, fence_sent
 from tieline.engine.pumps.envelopes import envelope_of
 from tieline.engine.pumps.outcomes import lanes_concerned, push_hold
-from tieline.engine.rows import Cursor, Row, tenant_transaction, write
+from tieline.engine.rows import Cursor, Row, ask, tenant_transaction, write
 from tieline.engine.verdict import Verdict, backoff, judge_read
 from tieline.kit.canonical import Json, plain
 from tieline.ports.landscape import TenantSetup
@@ -63,9 +63,10 @@ async def flush_readings(
 ) -> None:
     """Store what was seen. Raises LeaseLost."""
     async with tenant_transaction(connection, setup.tenant) as cursor:
-        await fence(cursor, leases, {r.replica["shard"] for r in readings})
-        await cursor.execute(_LOCK, (setup.tenant, sorted(r.replica["replica_id"] for r in readings)))
-        current = {row["replica_id"]: row for row in await cursor.fetchall()}
+        fenced = await fence_sent(cursor, leases, {r.replica["shard"] for r in readings})
+        locked = await ask(cursor, _LOCK, (setup.tenant, sorted(r.replica["replica_id"] for r in readings)))
+        await fenced.check()
+        current = {row["replica_id"]: row for row in await locked.fetchall()}
         moves = [_move(r, current[r.replica["replica_id"]], now) for r in readings]
         await write(cursor, _SEEN, moves, setup.tenant)
         await write(cursor, _DONE, [m for m in moves if m["again_at"] is None], setup.tenant)

@@ -12,9 +12,9 @@ from psycopg import AsyncConnection
 from tieline.engine.crashpoints import crash_point
 from tieline.engine.holds import NewHold, lift_subjects, raise_holds
 from tieline.engine.lanes import wake
-from tieline.engine.leases import Leases, fence
+from tieline.engine.leases import Leases, fence_sent
 from tieline.engine.pumps.calls import Outcome
-from tieline.engine.rows import Cursor, Row, tenant_transaction, write
+from tieline.engine.rows import Cursor, Row, ask, tenant_transaction, write
 from tieline.kit.canonical import plain
 from tieline.ports.landscape import TenantSetup
 
@@ -27,9 +27,10 @@ async def flush_outcomes(
         o for o in outcomes if leases.held.get(o.sending.shard) == o.sending.epoch
     ]  # older epochs were taken over
     async with tenant_transaction(connection, setup.tenant) as cursor:
-        await fence(cursor, leases, {o.sending.shard for o in outcomes})
-        await cursor.execute(_LOCK, (setup.tenant, sorted({o.sending.replica_id for o in outcomes})))
-        replicas = {row["replica_id"]: row for row in await cursor.fetchall()}
+        fenced = await fence_sent(cursor, leases, {o.sending.shard for o in outcomes})
+        locked = await ask(cursor, _LOCK, (setup.tenant, sorted({o.sending.replica_id for o in outcomes})))
+        await fenced.check()
+        replicas = {row["replica_id"]: row for row in await locked.fetchall()}
         moves = [_move(outcome, replicas[outcome.sending.replica_id], now) for outcome in outcomes]
         await write(cursor, _SETTLE, [_effect(outcome, now) for outcome in outcomes], setup.tenant)
         await write(cursor, _MOVE, moves, setup.tenant)

@@ -1,4 +1,4 @@
-"""exam, bench: proofs that anyone can repeat."""
+"""exam, bench, chaos: proofs that anyone can repeat."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tieline.entrypoints.cli.options import AsJson
 def add_to(app: typer.Typer) -> None:
     app.command("exam")(exam)
     app.command("bench")(bench)
+    app.command("chaos")(chaos)
 
 
 @guarded
@@ -36,4 +37,17 @@ def bench(
     from tieline.entrypoints import bench as measuring
 
     if not measuring.run(what, as_json=as_json):
+        raise typer.Exit(FAILED)
+
+
+@guarded
+def chaos(
+    kills: Annotated[int, typer.Option(min=1, help="How many processes are killed at least.")] = 120,
+    seed: Annotated[int | None, typer.Option(help="Repeat a run; a new one each time without it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Kill edges, workers and PostgreSQL while contracts go from signature to invoice, and judge what is left."""
+    from tieline.entrypoints import chaos as killing
+
+    if not killing.run(kills, seed, as_json=as_json):
         raise typer.Exit(FAILED)

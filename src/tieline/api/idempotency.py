@@ -74,7 +74,7 @@ async def once(
 async def _reserve(cursor: Cursor, tenant: str, place: tuple[str, str, str], asked: bytes) -> Outcome | None:
     """None: the caller may run. Raises when another request holds the key."""
     await cursor.execute(_RESERVE, (tenant, *place, asked))
-    if cursor.rowcount:
+    if await cursor.fetchone() is not None:
         return None
     await cursor.execute(_READ, place)
     row = await cursor.fetchone()
@@ -112,7 +112,7 @@ def _response(request: Request, outcome: Outcome, *, replayed: bool) -> Response
 
 
 _RESERVE = """insert into idempotency (tenant_id, principal_id, operation, key, request_hash)
-values (%s, %s, %s, %s, %s) on conflict do nothing"""
+values (%s, %s, %s, %s, %s) on conflict do nothing returning key"""
 _READ = """select request_hash, status, response, created_at < now() - interval '1 minute' as abandoned from idempotency
 where tenant_id = current_setting('tieline.tenant') and principal_id = %s and operation = %s and key = %s for update"""
 _TAKE_OVER = """update idempotency set created_at = now() where tenant_id = current_setting('tieline.tenant')

@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tieline.entrypoints.cli.client import Client
-from tieline.entrypoints.demo.checks import Findings
-from tieline.entrypoints.demo.stage import Stage
+from tieline.entrypoints.demo.checks import Check, Findings
+from tieline.entrypoints.demo.stage import Stage, clm_record
 
 
-def document(hub: Client, stage: Stage, found: Mapping[str, Findings], contracts: Sequence[str]) -> dict[str, Any]:
+def document(
+    hub: Client, stage: Stage, found: Mapping[str, Findings], contracts: Sequence[str], records: Sequence[str]
+) -> dict[str, Any]:
     """`in_step` is true only if the hub says so and every witness agrees."""
     shown = [hub.get(f"/experience/v1/contracts/{contract}") for contract in contracts]
     systems = [
-        source(stage, shown),
+        source(stage, records, shown),
         system("tryton", "erp", True, found["tryton"]),
         system("netsuite", "erp", False, found["netsuite"]),
     ]
@@ -38,17 +40,17 @@ def system(name: str, role: str, real: bool, found: Findings) -> dict[str, Any]:
     }
 
 
-def source(stage: Stage, contracts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The CLM: each contract that the hub shows is signed there."""
-    shown = [contract["record"]["state"] for contract in contracts]
-    check = {"what": "contracts signed", "expected": str(len(contracts)), "seen": str(shown.count("signed"))}
-    return {
-        "name": "ironclad",
-        "role": "clm",
-        "real": False,
-        "external_ids": {},
-        "checks": [{**check, "ok": check["expected"] == check["seen"]}],
-    }
+def source(stage: Stage, records: Sequence[str], contracts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The CLM's own words on every record, and that the hub shows a contract as signed exactly where the CLM does."""
+    there = [clm_record(stage.clm, record) for record in records]
+    executed = sum(record["contractStatus"]["status"] == "active" for record in there)
+    shown = sum(contract["record"]["state"] == "signed" for contract in contracts)
+    checks = [
+        Check(what="records executed in the CLM", expected=str(len(records)), seen=str(executed)),
+        Check(what="contracts that the hub knows as signed", expected=str(len(contracts)), seen=str(shown)),
+    ]
+    ids = {f"record {n}": str(record["ironcladId"]) for n, record in enumerate(there, start=1)}
+    return system("ironclad", "clm", False, Findings(checks=checks, external_ids=ids, ledger=[]))
 
 
 def events(hub: Client, contracts: Sequence[str]) -> list[dict[str, Any]]:

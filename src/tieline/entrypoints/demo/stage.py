@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx2
 
@@ -93,6 +94,12 @@ def register_webhook(stage: Stage) -> None:
 
 def register_receiver(clm: Served, target: str) -> None:
     _clm(clm, "POST", "/webhooks", {"targetURL": target, "events": ["record_contract_status_changed"]})
+
+
+def clm_record(clm: Served, record_id: str) -> dict[str, Any]:
+    """A record as the CLM itself shows it."""
+    found: dict[str, Any] = _clm(clm, "GET", f"/records/{record_id}").json()
+    return found
 
 
 def _clm(clm: Served, method: str, path: str, body: dict[str, object] | None = None) -> httpx2.Response:

@@ -69,7 +69,8 @@ def tell(*, leave: bool, kill: bool, keep: bool, as_json: bool) -> int:
         told = Telling(stage=stage, narrator=says, story=story(days), days=days, hub=stage.hub.client())
         for number, chapter in enumerate(chapters(kill=kill), start=1):
             chapter(told, number)
-        found = document(told.hub, stage, findings(told), [told.german, told.american])
+        records = [str(record["id"]) for record in (told.story.german, told.story.american, told.story.amendment)]
+        found = document(told.hub, stage, findings(told), [told.german, told.american], records)
         stays = not leave and sys.stdout.isatty()
         if as_json:
             print(json.dumps(found, ensure_ascii=False))

@@ -34,7 +34,8 @@ def steps_of(view: ContractView, invoice: Invoice, doc: Json) -> Iterator[Decisi
         yield hold(found, f"invoice:{invoice.id}", amount=invoice.total, evidence=evidence)
     else:
         yield _approved(invoice, approval)
-        yield from _drafted(view, invoice, doc, covered)
+        if not view.booked_elsewhere(invoice.id):
+            yield from _drafted(view, invoice, doc, covered)
 
 
 def _drafted(view: ContractView, invoice: Invoice, doc: Json, covered: str) -> Iterator[Decision]:

@@ -9,6 +9,7 @@ from tieline.domain.contract import is_signed
 from tieline.domain.documents import TimeCharge
 from tieline.domain.facts import ChargeMinted
 from tieline.domain.holds import finding
+from tieline.domain.invoicing import billed_charges
 from tieline.flows.hours import changed_after_charge, judge, open_entries
 from tieline.flows.registry import flow
 from tieline.flows.retro import retro_deltas
@@ -59,9 +60,15 @@ def _minted(charge: TimeCharge) -> Movement:
 
 
 def _at_erp(view: ContractView) -> Iterator[Decision]:
-    """Every charge, for ever: the ERP ought to hold them all. The fact is repeated until the ERP has the charge."""
+    """Every charge, for ever: the ERP ought to hold them all, but what another system has billed stays in its books.
+
+    The fact is repeated until the ERP has the charge.
+    """
+    closed = billed_charges(invoice for invoice in view.live_invoices if view.booked_elsewhere(invoice.id))
     line_of = {element_at(view, line.id, ERP).key: line.id for line in view.contract.lines}
     for key, known in view.charges.items():
+        if key in closed:
+            continue
         charge, doc = known.value, known.record.doc
         target = charge_at_erp(view, key)
         line_id = line_of.get(charge.work_element_id)

@@ -16,7 +16,7 @@ from tieline.domain.documents import Invoice, TimeCharge
 from tieline.domain.firm import Firm
 from tieline.domain.holds import Finding, finding
 from tieline.domain.invoicing import InvoiceWithdrawal, billed_charges
-from tieline.domain.names import client_document_id
+from tieline.domain.names import client_document_id, posting_id
 from tieline.domain.rates import KnownAmendment
 from tieline.domain.records import Amendment, ClientRecord, Contract, InvoiceRequest, TimeEntry
 from tieline.kit.canonical import digest, restore
@@ -153,6 +153,12 @@ class ContractView:
         system = self.firm.system_for(target.role, target.legal_entity)
         views = self.snapshot.replicas.get((target.kind, target.key), ())
         return next((view for view in views if view.system == system), None)
+
+    def booked_elsewhere(self, invoice_id: str) -> bool:
+        """Whether its posting was ordered in a system that is the ERP no more: books stay where they were written."""
+        erp = self.firm.system_for("erp", self.contract.legal_entity)
+        views = self.snapshot.replicas.get(("invoice_posting", posting_id(self.tenant, invoice_id)), ())
+        return any(view.system != erp and view.revision > 0 for view in views)
 
     def _read(self, kind: str, shape: type[T]) -> Readable[T]:
         return Readable(self.snapshot.records.get(kind, {}), shape)

@@ -32,8 +32,9 @@ def lose(envelope: Envelope) -> ExternalRef | None:
 
 
 async def the_hold(d: Desk) -> dict[str, Any]:
-    [hold] = await d.rows("select * from holds where lifted_at is null")
-    return hold
+    holds = await d.rows("select * from holds where lifted_at is null")
+    assert len(holds) == 1, "one hold tells a person what is wrong"
+    return holds[0]
 
 
 async def stuck(d: Desk) -> dict[str, Any]:

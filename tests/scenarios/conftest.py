@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -43,8 +44,6 @@ class Theatre:
     @contextmanager
     def reconfigured(self, change: Callable[[Doc], None]) -> Iterator[None]:
         """Restart with northwind's configuration changed; afterwards as before."""
-        import copy
-
         tenants = copy.deepcopy(self.tenants)
         change(tenants[NORTHWIND])
         self.hub.stop()

@@ -19,7 +19,7 @@ ENTITIES: Doc = {
     "DE01": {"country": "DE", "currency": "EUR", "zone": "Europe/Berlin", "taxes": TAXES["DE01"]},
 }
 OVERLAY: Doc = {
-    "legal_entity": {"US01": "US01", "DE01": "DE01"},
+    "legal_entity": {"US01": "US01", "DE01": "DE01", "GB01": "GB01"},  # GB01 is mapped before it is configured
     "tax_code": {"STANDARD": "STANDARD", "EXEMPT": "EXEMPT"},
     "service_line": {"DATA": "DATA", "CLOUD": "CLOUD"},
 }

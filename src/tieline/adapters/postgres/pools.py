@@ -8,31 +8,41 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import AsyncConnectionPool
 
 _STATEMENT_TIMEOUT_MS = 30_000
-_IDLE_IN_TRANSACTION_MS = 60_000
-_SETTINGS = (
-    f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} -c idle_in_transaction_session_timeout={_IDLE_IN_TRANSACTION_MS}"
-)
+_TRANSACTION_S = 60.0
+_WORKER_TRANSACTION_S = 10.0  # a worker that stands still must not keep its shards from a successor
+_LIMITED_FROM = 170_000  # the server version that can limit a transaction that waits inside a pipeline, too
 
 
-def pool(conninfo: str, component: str, min_size: int = 1, max_size: int = 8) -> AsyncConnectionPool[AsyncConnection]:
+def pool(
+    conninfo: str,
+    component: str,
+    min_size: int = 1,
+    max_size: int = 8,
+    transaction_s: float | None = None,
+) -> AsyncConnectionPool[AsyncConnection]:
     """A closed pool: open it with `async with`. `conninfo` is the cluster's for the component's role.
 
+    `transaction_s`: after so long a transaction is ended, so that a process that stands still keeps no locks (D5, F26).
     Connections come back without a tenant, whatever happened while they were out (X23).
     """
-    options = " ".join(filter(None, [str(conninfo_to_dict(conninfo).get("options") or ""), _SETTINGS]))
+    limit_ms = round(1000 * (transaction_s or (_WORKER_TRANSACTION_S if component == "worker" else _TRANSACTION_S)))
+    settings = f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} -c idle_in_transaction_session_timeout={limit_ms}"
+    options = " ".join(filter(None, [str(conninfo_to_dict(conninfo).get("options") or ""), settings]))
     return AsyncConnectionPool(
         make_conninfo(conninfo, options=options, application_name=f"tieline-{component}"),
         kwargs={"autocommit": True},  # transactions are explicit, and `reset all` is not undone by a rollback
         min_size=min_size,
         max_size=max_size,
         open=False,
-        reset=_forget_tenant,
+        configure=partial(_limit_transactions, limit_ms),
+        reset=partial(_forget_tenant, limit_ms),
         timeout=10.0,
         name=f"tieline-{component}",
     )
@@ -48,6 +58,14 @@ async def tenant_tx(conn: AsyncConnection, tenant: str) -> AsyncIterator[AsyncCo
         yield conn
 
 
-async def _forget_tenant(conn: AsyncConnection) -> None:
+async def _limit_transactions(limit_ms: int, conn: AsyncConnection) -> None:
+    """A pipeline that is not finished counts as active, not as idle: only this limit ends it. Servers before 17 lack it."""
+    if conn.info.server_version >= _LIMITED_FROM:
+        await conn.execute(sql.SQL("set transaction_timeout = {}").format(limit_ms))
+
+
+async def _forget_tenant(limit_ms: int, conn: AsyncConnection) -> None:
     """Session settings end with the loan: `reset all` also undoes what a faulty statement set for the session."""
-    await conn.execute("reset all")
+    limited = conn.info.server_version >= _LIMITED_FROM
+    again = sql.SQL("reset all; set transaction_timeout = {}").format(limit_ms)
+    await conn.execute(again if limited else sql.SQL("reset all"))

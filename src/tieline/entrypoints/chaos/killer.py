@@ -32,6 +32,7 @@ class Role:
     points: Sequence[str]
     life_s: tuple[float, float]
     patience_s: float  # how long a child may live that waits for its crash point
+    deaths_max: int = 1 << 30  # then the place is left in peace
 
 
 @dataclass(slots=True)
@@ -68,7 +69,13 @@ class Killer:
 
     async def haunt(self, role: Role, name: str) -> None:
         """Start, kill, start again; the last child is left alone once it is enough."""
+        deaths = 0
         while not self.enough.is_set():
+            if deaths >= role.deaths_max:
+                child = await self.calm(role, name)
+                await self.enough.wait()
+                await child.kill()
+                return
             child, until = await self._born(role, name)
             await self._wait(child, until)
             if self.enough.is_set():
@@ -76,6 +83,7 @@ class Killer:
                 return
             end = await child.kill()
             if end.signal == signal.SIGKILL:
+                deaths += 1
                 self._count(role.name)
             else:
                 self.ledger.unexpected.append(f"{name} ended by itself with code {end.code}")

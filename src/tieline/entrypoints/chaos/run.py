@@ -25,6 +25,7 @@ from tieline.entrypoints.cli import running
 from tieline.kit.errors import Unavailable
 
 CONTRACTS = 24
+SIGNED_EVERY_S = 1.4
 STORE_KILLS = 6
 SAFETY_S = 95.0  # after this the safety phase ends, whatever was reached
 QUIET_WITHIN_S = 66.0  # V1: 60 s and the time that the rest of the work needs by itself
@@ -69,7 +70,7 @@ async def _work(firm: Firm, signed: list[Paper]) -> None:
     async with asyncio.TaskGroup() as group:
         for number, paper in enumerate(signed):
             group.create_task(firm.through(paper))
-            await asyncio.sleep(1.6)
+            await asyncio.sleep(SIGNED_EVERY_S)
             if number == len(signed) // 2:
                 await firm.sign(unmapped(paper.through[1]))
 
@@ -80,7 +81,7 @@ async def _safety(stage: Stage, killer: Killer, work: asyncio.Task[None], kills:
     stage.erp.faults(faults.of_the_erp(killer.chance.randrange(1000)))
     end = time.monotonic() + SAFETY_S
     async with asyncio.TaskGroup() as group:
-        for n, role in enumerate(_roles(stage)):
+        for n, role in enumerate(_roles(stage, kills)):
             group.create_task(killer.haunt(role, f"{role.name}-{n}"))
         group.create_task(_kill_the_store(stage, killer, kills))
         while time.monotonic() < end and not _enough(killer, kills):
@@ -117,16 +118,17 @@ async def _kill_the_store(stage: Stage, killer: Killer, kills: int) -> None:
         await asyncio.to_thread(stage.store.restart)
 
 
-def _roles(stage: Stage) -> list[Role]:
+def _roles(stage: Stage, kills: int = 0) -> list[Role]:
+    """Edges die in the first part: a request that died with its edge may be repeated after a minute, and all must rest."""
     edges = [
         Role(
-            name="edge", call=f"{__name__}:edge", args=[str(stage.config), port], points=EDGE_POINTS, life_s=(0.4, 2.5),
-            patience_s=5.0,
+            name="edge", call=f"{__name__}:edge", args=[str(stage.config), port], points=EDGE_POINTS, life_s=(0.3, 1.5),
+            patience_s=4.0, deaths_max=kills // 4,
         )
         for port in stage.ports
     ]  # fmt: skip
     worker = Role(
-        name="worker", call=f"{__name__}:worker", args=[str(stage.config)], points=WORKER_POINTS, life_s=(0.4, 4.0),
+        name="worker", call=f"{__name__}:worker", args=[str(stage.config)], points=WORKER_POINTS, life_s=(0.4, 3.0),
         patience_s=4.0,
     )  # fmt: skip
     return [*edges, worker, worker]

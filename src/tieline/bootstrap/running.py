@@ -155,13 +155,13 @@ def ended_by_signal() -> Iterator[asyncio.Event]:
         raise KeyboardInterrupt
 
 
-async def _first(*tasks: asyncio.Task[Any], ended: asyncio.Event) -> None:
-    """Until one of the tasks ends (its error is raised) or the process is told to end."""
+async def _first(*works: asyncio.Task[Any], ended: asyncio.Event) -> None:
+    """Until one of `works` ends (its error is raised) or the process is told to end."""
     told = asyncio.create_task(ended.wait())
-    done, _ = await asyncio.wait({*tasks, told}, return_when=asyncio.FIRST_COMPLETED)
+    done, _ = await asyncio.wait({*works, told}, return_when=asyncio.FIRST_COMPLETED)
     told.cancel()
-    for task in done - {told}:
-        task.result()
+    for ended_work in done - {told}:
+        ended_work.result()
 
 
 async def _until_started(server: uvicorn.Server, serving: asyncio.Task[None]) -> None:

@@ -32,6 +32,20 @@ def confirm(question: str, *, yes: bool) -> None:
         raise problem("Nothing was changed.", code="declined", status=409, exit_code=CONFLICT)
 
 
+def plan(contract: str, config: str | None) -> dict[str, Any]:
+    """The hub's own plan; with a configuration, what starting with that file would change."""
+    if config is not None:
+        import asyncio
+
+        from tieline import bootstrap
+        from tieline.entrypoints.cli import configuration
+
+        return asyncio.run(bootstrap.what_if(configuration.loaded(config), contract))
+    with Client.open() as hub:
+        found: dict[str, Any] = hub.post(f"/process/v1/contracts/{contract}/plans")
+    return found
+
+
 def apply(hub: Client, plan_id: str, *, yes: bool, wait_s: float, quiet: bool) -> dict[str, Any]:
     """Applies exactly the shown plan. Raises Problem with exit 6 when the world has moved since it was proposed."""
     plan = hub.get(f"/process/v1/plans/{plan_id}")

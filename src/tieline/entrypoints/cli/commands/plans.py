@@ -19,14 +19,16 @@ def add_to(app: typer.Typer) -> None:
 def plan(
     contract: Annotated[str, typer.Argument(help="The contract's id.")],
     detailed_exitcode: Annotated[bool, typer.Option("--detailed-exitcode", help="3 when there are changes.")] = False,
+    config: Annotated[
+        str | None,
+        typer.Option("--config", "-c", metavar="FILE", help="Under this tieline.yaml instead; on the store's machine."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what would change in which system, and change nothing."""
-    from tieline.entrypoints.cli import output, views
-    from tieline.entrypoints.cli.client import Client
+    from tieline.entrypoints.cli import ordering, output, views
 
-    with Client.open() as hub:
-        found = hub.post(f"/process/v1/contracts/{contract}/plans")
+    found = ordering.plan(contract, config)
     if as_json:
         output.document(found)
     else:
@@ -34,6 +36,10 @@ def plan(
             output.out().print(line, markup=False)
         if views.plan_id(found):
             output.out().print(f"\nTo apply exactly this plan:\n  tieline apply {views.plan_id(found)}", markup=False)
+        elif config is not None and views.changes(found):
+            output.out().print(
+                f"\nTo apply it, start the hub with this file:\n  tieline up --config {config}", markup=False
+            )
     if detailed_exitcode and views.changes(found):
         raise typer.Exit(CHANGES)
 

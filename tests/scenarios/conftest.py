@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
 import scn_firm
 from scn_erp import ErpPeople
 from scn_firm import Doc, Rehearsed
+from scn_papers import agreement
 from stage import HubThread, Stage
 
 from real import real_tryton  # noqa: F401
@@ -37,6 +38,16 @@ class Theatre:
         }
         self.tenants[LAKESIDE]["systems"]["ironclad"]["poll_every_s"] = 1
         self.hub = self._started("tieline", self.tenants)
+        self.ghost = agreement()
+
+    def announce_ghost(self) -> None:
+        """Early, since the hub asks for a while before it tells anybody: a record that is announced and cannot be read."""
+        stage = self.stage(NORTHWIND)
+        hidden = {"code": "F24", "lag_s": 3600}
+        stage.clm.faults([{"match": {"method": "HOOK"}, "fault": hidden, "times": 1}])
+        stage.sign(self.ghost)
+        stage.clm.heal()
+        stage.close()
 
     def stage(self, tenant: str) -> Stage:
         return Stage(self.hub, tenant, self.clms[tenant], self.place.inbox_secret)
@@ -78,7 +89,9 @@ def theatre(netsuite_twin: Served) -> Iterator[Theatre]:
         running = Theatre(place, clms)
         stack.callback(lambda: running.hub.stop())
         for name in (NORTHWIND, LAKESIDE):
-            running.stage(name).listens()
+            with closing(running.stage(name)) as stage:
+                stage.listens()
+        running.announce_ghost()
         yield running
 
 

@@ -8,10 +8,10 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from conftest import NORTHWIND, Theatre
 from scn_papers import agreement, contract_number, day
 from stage import Stage, contract_of, created_once
 
+from conftest import NORTHWIND, Theatre
 from tieline import bootstrap
 from tieline.kit.errors import Rejected
 from tieline.twins.process import Served
@@ -94,4 +94,3 @@ def test_a_company_without_an_ERP_is_refused_before_the_hub_starts(theatre: Thea
         bootstrap.read_settings(path)
     assert "legal entity DE01 has no system in the role 'erp'" in refusal.value.detail
     assert f"{path}:" in refusal.value.detail and refusal.value.detail.rstrip().endswith("add it")
-

@@ -80,9 +80,7 @@ def test_two_customers_of_one_name_are_a_persons_choice_and_no_third_is_made(
     assert {row["id"] for row in rows} == {first, second} and erp_people.has_projects(first)
 
 
-def test_two_contracts_of_one_client_share_one_customer(
-    firm_stage: Stage, erp: Served, erp_people: ErpPeople
-) -> None:
+def test_two_contracts_of_one_client_share_one_customer(firm_stage: Stage, erp: Served, erp_people: ErpPeople) -> None:
     """Case and spacing do not make another client."""
     one = agreement()
     other = agreement(client=f"  {client_name(one).upper()} ")
@@ -113,7 +111,10 @@ def test_O4_a_client_that_moves_house_is_told_to_the_ERP_once_and_then_there_is_
     told = len(firm_stage.inputs_of(contract))
     firm_stage.signed(paper)  # announced again, and nothing is new
     firm_stage.signed(paper)
-    until("both messages", lambda: len(deliveries_done(firm_stage)) == len(firm_stage.clm.control("deliveries")["deliveries"]))
+    until(
+        "both messages",
+        lambda: len(deliveries_done(firm_stage)) == len(firm_stage.clm.control("deliveries")["deliveries"]),
+    )
     firm_stage.until_in_step(contract)
     assert told >= 1 and executed(erp, start) == [("update", "customer", customer)]
 

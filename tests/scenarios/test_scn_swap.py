@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -11,13 +14,11 @@ from typing import Any
 
 import pytest
 import scn_firm
-from conftest import Theatre
 from scn_erp import ErpPeople
 from scn_papers import agreement, client_name, day
 from stage import HubThread, Stage, executed, position, until
 
-from tieline import bootstrap
-from tieline.adapters.vault import EnvFileVault
+from conftest import Theatre
 from tieline.entrypoints.demo import firm
 from tieline.entrypoints.demo.tryton import TrytonWitness
 from tieline.entrypoints.rehearsal import process, tryton
@@ -57,18 +58,22 @@ class TwoErps:
         self.hub.stop()
         self.hub = HubThread(self.after, [TENANT])
 
-    def preview(self, contract: str) -> set[tuple[str, str, str, str]]:
-        """What the other file would change for a contract: (action, system, kind, key)."""
-
-        async def ask() -> Any:
-            built = bootstrap.build_landscape(bootstrap.read_settings(self.after), EnvFileVault())
-            try:
-                return await self.hub.hub.commands.preview(TENANT, f"contract:{contract}", setup=built.landscape[TENANT])
-            finally:
-                await built.aclose()
-
-        items = self.hub.call(ask()).items
-        return {(i.action, i.system, i.kind, i.key) for i in items if i.action != "none"}
+    def planned(self, contract: str) -> set[tuple[str, str, str, str]]:
+        """What `tieline plan CONTRACT --config after.yaml` shows, beside the running hub: (action, system, kind, key)."""
+        command = [
+            sys.executable,
+            "-m",
+            "tieline.entrypoints.cli",
+            "plan",
+            contract,
+            "--config",
+            str(self.after),
+            "--json",
+        ]
+        shown = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+        assert shown.returncode == 0, shown.stderr
+        items = json.loads(shown.stdout)["items"]
+        return {(i["action"], i["system"], i["kind"], i["key"]) for i in items if i["action"] != "none"}
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +94,9 @@ def two_erps(theatre: Theatre, real_tryton: tryton.Tryton) -> Iterator[TwoErps]:
 def books(real_tryton: tryton.Tryton) -> Iterator[TrytonWitness]:
     """Tryton, read on another road than the connector's."""
     company = real_tryton.seed["companies"]["DE01"]["id"]
-    with closing(TrytonWitness(real_tryton.url, real_tryton.seed["keys"]["DE01"], company, real_tryton.database)) as reads:
+    with closing(
+        TrytonWitness(real_tryton.url, real_tryton.seed["keys"]["DE01"], company, real_tryton.database)
+    ) as reads:
         yield reads
 
 
@@ -109,7 +116,10 @@ def test_O4_a_client_that_is_respelled_is_renamed_in_both_ERPs_once_and_then_the
             stage.until_in_step(each)
         assert len(books.parties(respelled)) == 1 and books.parties(client_name(german)) == []
         stage.signed(german)  # the CLM says it again: nothing is new
-        until("the repeat", lambda: all(d["state"] == "delivered" for d in two_erps.clm.control("deliveries")["deliveries"]))
+        until(
+            "the repeat",
+            lambda: all(d["state"] == "delivered" for d in two_erps.clm.control("deliveries")["deliveries"]),
+        )
         for each in contracts:
             stage.until_in_step(each)
         assert executed(erp, start) == [("update", "customer", customers[1])]
@@ -135,7 +145,7 @@ def test_a_legal_entity_moves_to_another_ERP_by_configuration_and_its_books_stay
     shells = [r for r in before["replicas"] if r["kind"] in ("client", "project", "work_element", "billing_rule")]
     expected = {("create", "netsuite", r["kind"], r["key"]) for r in shells}
     expected |= {("create", "netsuite", "time_charge", key) for key in left}
-    assert two_erps.preview(contract) == expected and len(expected) == 5
+    assert two_erps.planned(contract) == expected and len(expected) == 5
     start = position(erp)
     two_erps.move()
     with closing(two_erps.stage()) as stage:
@@ -166,5 +176,3 @@ def key_of(contract: Doc, kind: str) -> str:
 
 def frozen(contract: Doc) -> dict[str, tuple[str, int]]:
     return {r["replica_id"]: (r["status"], r["revision"]) for r in contract["replicas"] if r["system"] == "tryton"}
-
-

@@ -41,6 +41,9 @@ test: .venv/dev browser check  ## everything that must pass: make test [T=tests/
 exam: .venv/dev  ## examine the connectors: make exam [C="netsuite tryton"]
 	@$(BIN)/tieline exam $(C)
 
+planted: .venv/dev  ## plant bugs; each must be noticed by its test: make planted [BUG="no_fence"]
+	@$(BIN)/python tests/planted/run.py $(BUG)
+
 docs: .venv/dev  ## take the README's picture anew (Chromium)
 	$(BIN)/python docs/img/shoot.py
 
@@ -55,4 +58,4 @@ browser:
 	    echo "Missing: chromium. Install it: apt-get install -y --no-install-recommends chromium fonts-dejavu-core"; exit 2; \
 	  fi; }
 
-.PHONY: help setup lock up demo check test exam docs browser
+.PHONY: help setup lock up demo check test exam planted docs browser

@@ -43,8 +43,9 @@ class Shelf:
 
     def operation(self, kind: str, verb: str) -> Operation | None:
         return Operation(
-            kind=kind, verb="end" if verb == "end" else "put", op_class=self.op_class, max_life=timedelta(seconds=5)
-        )
+            kind=kind, verb="end" if verb == "end" else "put", op_class=self.op_class, max_life=timedelta(seconds=5),
+            consistency_window=timedelta(seconds=2),
+        )  # fmt: skip
 
     async def put(self, envelope: Envelope) -> ExternalRef:
         answer = self.on_put(envelope)

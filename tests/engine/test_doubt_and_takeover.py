@@ -21,6 +21,7 @@ from tieline.engine.pumps.outcomes import flush_outcomes
 from tieline.engine.pumps.takeover import take_over
 from tieline.engine.rows import tenant_transaction
 from tieline.engine.shards import SHARDS
+from tieline.kit.errors import Unknown
 from tieline.ports.decisions import Decision, Desired, Target
 from tieline.ports.flows import Snapshot
 from tieline.ports.systems import Envelope, ExternalRef, OperationClass
@@ -90,6 +91,28 @@ async def test_D5_a_call_that_the_lease_forbade_goes_back_into_the_queue(databas
         await d.beat()
         await d.rows("update due set due_at = now() returning 1")
         await d.settle()
+    assert len(shelf.puts) == 1
+
+
+async def test_D4_the_look_after_a_lost_answer_waits_until_it_can_be_trusted(database: Database) -> None:
+    """Five seconds for the call to end, two for the search to show it: a look before that proves nothing."""
+    shelf = Shelf(op_class=OperationClass.Q)
+
+    def happened_and_lost(envelope: Envelope) -> ExternalRef | None:
+        shelf.puts.append(envelope)
+        raise Unknown("the answer was lost")
+
+    shelf.on_put = happened_and_lost
+    async with desk(database, plain_flow, shelf) as d:
+        await planned(d)
+        asked = d.now()
+        await d.pump()
+        due = await d.rows("select step, due_at from due")
+        assert [row["step"] for row in due] == ["look"]
+        assert due[0]["due_at"] - asked >= timedelta(seconds=7)
+        await d.rows("update due set due_at = now() returning 1")
+        await d.settle()
+        assert await d.statuses() == {"a1": "in_step"}
     assert len(shelf.puts) == 1
 
 

@@ -27,6 +27,7 @@ from tieline.ports.landscape import Advice, TenantSetup
 from tieline.ports.systems import Change, SourceItem
 
 TENANT = "acme"
+PATIENCE_S = float(os.environ.get("TIELINE_TEST_PATIENCE_S", "15"))  # planted bugs need not be waited for
 
 
 class PlainSource:
@@ -124,7 +125,7 @@ class World:
         ) as connection:
             return await (await connection.execute(sql, parameters)).fetchall()
 
-    async def until(self, sql: str, *parameters: Any, seconds: float = 15.0) -> list[dict[str, Any]]:
+    async def until(self, sql: str, *parameters: Any, seconds: float = PATIENCE_S) -> list[dict[str, Any]]:
         """Rows of `sql` as soon as there are any; what is there instead fails the test."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -138,7 +139,7 @@ class World:
         holds = await self.rows("select code, sentence from holds where lifted_at is null limit 5")
         raise AssertionError(f"never true: {sql}\nreplicas {replicas}\ninputs {inputs}\nholds {holds}")
 
-    async def in_step(self, count: int, seconds: float = 15.0) -> None:
+    async def in_step(self, count: int, seconds: float = PATIENCE_S) -> None:
         await self.until(
             "select 1 from replicas where status = 'in_step' and confirmed_revision = revision having count(*) = %s",
             count, seconds=seconds,

@@ -25,7 +25,7 @@ from tieline.entrypoints.cli import running
 from tieline.kit.errors import Unavailable
 
 CONTRACTS = 24
-SIGNED_EVERY_S = 1.4
+SIGNED_EVERY_S = 1.3
 STORE_KILLS = 6
 SAFETY_S = 95.0  # after this the safety phase ends, whatever was reached
 QUIET_WITHIN_S = 66.0  # V1: 60 s and the time that the rest of the work needs by itself
@@ -88,7 +88,9 @@ async def _safety(stage: Stage, killer: Killer, work: asyncio.Task[None], kills:
             if (await asyncio.wait({work}, timeout=0.5))[0]:
                 break
         killer.enough.set()
-    say(f"safety: {killer.ledger.total} kills, {len(killer.points_hit())} crash points")
+    say(
+        f"safety: {time.monotonic() - end + SAFETY_S:.1f} s, {killer.ledger.total} kills, {len(killer.points_hit())} crash points"
+    )
 
 
 def _enough(killer: Killer, kills: int) -> bool:
@@ -122,14 +124,14 @@ def _roles(stage: Stage, kills: int = 0) -> list[Role]:
     """Edges die in the first part: a request that died with its edge may be repeated after a minute, and all must rest."""
     edges = [
         Role(
-            name="edge", call=f"{__name__}:edge", args=[str(stage.config), port], points=EDGE_POINTS, life_s=(0.3, 1.5),
-            patience_s=4.0, deaths_max=kills // 4,
+            name="edge", call=f"{__name__}:edge", args=[str(stage.config), port], points=EDGE_POINTS, life_s=(0.3, 1.2),
+            patience_s=3.0, deaths_max=kills // 6,
         )
         for port in stage.ports
     ]  # fmt: skip
     worker = Role(
-        name="worker", call=f"{__name__}:worker", args=[str(stage.config)], points=WORKER_POINTS, life_s=(0.4, 3.0),
-        patience_s=4.0,
+        name="worker", call=f"{__name__}:worker", args=[str(stage.config)], points=WORKER_POINTS, life_s=(0.3, 2.4),
+        patience_s=2.5,
     )  # fmt: skip
     return [*edges, worker, worker]
 

@@ -108,18 +108,18 @@ def d3_one_row_per_input(e: Evidence) -> list[str]:
 
 
 def d4_unknown_is_settled(e: Evidence) -> list[str]:
-    """Every outcome is known in the end, no effect counts as failed that the ERP shows, and nobody had to be asked."""
-    written = _written(e)
+    """Every outcome is known in the end, and what counts as done is in the ERP. Failed may stay only what was overtaken."""
+    newest = {row["replica_id"]: row["revision"] for row in e.store["replicas"]}
+    written, effects = _written(e), e.store["effects"]
     wrong = [
-        f"effect of {r['replica_id']} is {r['state']}"
-        for r in e.store["effects"]
-        if r["state"] not in ("ok", "superseded")
+        f"effect of {row['replica_id']} is {row['state']}"
+        for row in effects
+        if row["state"] not in ("ok", "superseded")
+        and not (row["state"] == "failed" and row["revision"] < newest[row["replica_id"]])
     ]
-    wrong += [
-        f"{kind} {key} counts as done and is not in the ERP"
-        for kind, key in {(r["kind"], r["key"]) for r in _done(e)} - written.keys()
-    ]
-    return wrong + ([] if any(row["attempt"] > 1 for row in e.store["effects"]) else ["no effect was ever repeated"])
+    missing = {(row["kind"], row["key"]) for row in _done(e)} - written.keys()
+    wrong += [f"{kind} {key} counts as done and is not in the ERP" for kind, key in missing]
+    return wrong + ([] if any(row["attempt"] > 1 for row in effects) else ["no effect was ever repeated"])
 
 
 def o1_in_order(e: Evidence) -> list[str]:

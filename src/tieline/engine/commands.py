@@ -15,8 +15,8 @@ from tieline.engine.crashpoints import crash_point
 from tieline.engine.holds import lift
 from tieline.engine.lanes import lane_row, lock_lanes, set_lanes, wake
 from tieline.engine.planning.difference import describe_item
+from tieline.engine.planning.lane_plan import LanePlan, plan_lane
 from tieline.engine.planning.load import load_states
-from tieline.engine.planning.plan import LanePlan, plan_lane
 from tieline.engine.planning.proposals import proposal
 from tieline.engine.rows import Cursor, Row, tenant_transaction, write
 from tieline.kit.errors import Conflict, NotFound

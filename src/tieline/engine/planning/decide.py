@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from tieline.engine.planning.load import LaneState, flows_of, snapshot
 from tieline.kit.errors import Defect
-from tieline.ports.decisions import Act, Decision, Desired, Ended, Fact, Hold, Movement, Notice, WakeAt
+from tieline.ports.decisions import Decision, Movement
 from tieline.ports.flows import Record
 from tieline.ports.landscape import TenantSetup
 
@@ -58,6 +58,3 @@ def _remember(state: LaneState, movements: Iterable[Movement]) -> None:
             kind=movement.kind, id=movement.key, version=1, doc=movement.doc, lane=state.name, minted=True,
             legal_entity=state.lane["legal_entity"],
         )  # fmt: skip
-
-
-__all__ = ["Act", "Decided", "Desired", "Ended", "Fact", "Hold", "Notice", "WakeAt", "decide"]

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tieline.engine.planning.difference import Item, describe_item, gate_digest
+from tieline.engine.planning.lane_plan import LanePlan
 from tieline.engine.rows import Cursor, Row, write
 from tieline.kit.ids import stable_id
 from tieline.ports.landscape import TenantSetup
 
-if TYPE_CHECKING:
-    from tieline.engine.planning.plan import LanePlan
-
 PLAN_PROPOSED = "dev.tieline.plan.proposed.v1"
 PLAN_APPLIED = "dev.tieline.plan.applied.v1"
-Journal = Callable[["LanePlan", str, str, dict[str, Any]], None]
+Journal = Callable[[LanePlan, str, str, dict[str, Any]], None]
 
 
 async def store_proposals(cursor: Cursor, setup: TenantSetup, plans: Sequence[LanePlan], journal: Journal) -> None:

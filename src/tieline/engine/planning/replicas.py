@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from tieline.engine.planning.difference import Item, judge_change, revisions
+from tieline.engine.planning.lane_plan import LanePlan
 from tieline.engine.rows import Cursor, Row, write
 from tieline.engine.shards import shard_of
 from tieline.ports.landscape import TenantSetup
-
-if TYPE_CHECKING:
-    from tieline.engine.planning.plan import LanePlan
 
 IN_FLIGHT = ("sending", "unknown", "ambiguous")
 RESTING = ("waiting", "awaiting_approval", "ended")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from tieline.engine.events import NewEvent, append_events, new_causes
 from tieline.engine.holds import NewHold, lift, lift_subjects, raise_holds
-from tieline.engine.lanes import lane_row, lock_lanes, set_lanes, wake
-from tieline.engine.planning.difference import Item, describe_item, gate_digest
+from tieline.engine.lanes import lane_row, lock_lanes, set_lanes
+from tieline.engine.planning.lane_plan import LanePlan
 from tieline.engine.planning.proposals import store_proposals
 from tieline.engine.planning.replicas import store_replicas
 from tieline.engine.rows import Cursor, Row, write
@@ -18,9 +18,6 @@ from tieline.kit.canonical import digest, digest_of
 from tieline.kit.ids import uuid7
 from tieline.ports.decisions import Fact, Hold, Movement, WakeAt
 from tieline.ports.landscape import TenantSetup
-
-if TYPE_CHECKING:
-    from tieline.engine.planning.plan import LanePlan
 
 HOLD_RAISED = "dev.tieline.hold.raised.v1"
 HOLD_LIFTED = "dev.tieline.hold.lifted.v1"
@@ -154,8 +151,6 @@ def _lane(plan: LanePlan, journal: _Journal) -> Row:
         flow_error=plan.decided.error,
     )  # fmt: skip
 
-
-__all__ = ["Item", "describe_item", "gate_digest", "store_plans", "wake"]
 
 _MINT = """with rows as (
   select %s::text as tenant_id, r.* from jsonb_to_recordset(%s::jsonb) as r(cause_key text, kind text, record_id text,

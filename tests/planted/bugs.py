@@ -306,4 +306,40 @@ BUGS: tuple[Bug, ...] = (
         E + "test_set_based.py::test_a_hundred_lanes_take_as_many_statements_as_one_at_every_step",
         "A loop around a statement: the night of 200 000 lanes becomes a day.",
     ),
+    Bug(
+        "inheritance_forgotten", "engine/worker.py",
+        "            self._inherited |= set(taken)\n",
+        "            self._inherited = set(taken)\n",
+        E + "test_doubt_and_takeover.py::test_F31_a_take_over_that_met_a_dead_store_is_made_up_for_at_the_next_beat",
+        "The store blinks during a take-over and nobody ever resolves what the dead worker left (F31, V1).",
+    ),
+    Bug(
+        "lost_shard_costs_all", "engine/pumps/pump.py",
+        "                if len(items) > 1:\n",
+        "                if len(items) > 1 and not isinstance(error, LeaseLost):\n",
+        E + "test_doubt_and_takeover.py::test_D5_one_lost_shard_does_not_cost_the_outcomes_of_the_others",
+        "One shard moves on and the answers of all others are thrown away (D5, V1).",
+    ),
+    Bug(
+        "poisonous_reading_dropped", "engine/pumps/poison.py",
+        "        return replace(result, seen=None, failed=failed)\n",
+        "        return None\n",
+        E + "test_poison.py::test_F50_a_read_back_that_cannot_be_stored_holds_its_own_replica",
+        "A vendor shows text that cannot be stored; it is read again for ever and nobody is told (F50).",
+    ),
+    Bug(
+        "withdrawn_order_stays_queued", "engine/planning/replicas.py",
+        '    await write(cursor, _UNQUEUE, [row for row in rows if row["status"] in RESTING], setup.tenant)\n',
+        "",
+        E + "test_acts_and_gates.py::test_X35_a_document_that_changes_after_its_release_needs_a_new_one",
+        "What waits for a person again is still claimed four times a second (V3).",
+    ),
+    Bug(
+        "unanswerable_hold", "engine/pumps/outcomes.py",
+        "if o.verdict.tell and o not in over]\n",
+        "if o.verdict.tell]\n",
+        E + "test_ends_wakes_and_notices.py::"
+        "test_a_notice_whose_answer_was_lost_is_not_repeated_and_nobody_is_asked",
+        "A hold is raised that nobody can lift.",
+    ),
 )  # fmt: skip

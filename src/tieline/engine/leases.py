@@ -39,6 +39,7 @@ class Leases:
         """
         asked_at = time.monotonic()
         async with connection.transaction():
+            await connection.execute(_ONE_BY_ONE)
             renewed = await connection.execute(_RENEW, (self.lease_s, self.worker))
             if renewed.rowcount == 0:
                 self.held.clear()
@@ -99,6 +100,8 @@ async def fence_sent(cursor: Cursor, leases: Leases, shards: Iterable[int]) -> F
     return FenceSent(await ask(cursor, _FENCE, (sorted(mine), leases.worker)), mine, leases.worker)
 
 
+# Two workers that enter at the same instant would not see each other and each think the other dead.
+_ONE_BY_ONE = "select pg_advisory_xact_lock(727401)"
 _RENEW = """update workers set lease_until = clock_timestamp() + make_interval(secs => %s)
 where worker_id = %s and lease_until > clock_timestamp()"""
 _ENTER = """insert into workers (worker_id, role, host, lease_until)

@@ -8,6 +8,9 @@ help:  ## list the commands
 
 .venv/core: requirements/core.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tieline needs Python 3.11 or newer: set PYTHON=…"; exit 2; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv >/dev/null; \
+	  else echo "Missing: the venv module. Install it: apt-get install -y python3-venv"; exit 2; fi; }
 	@echo "Setting up Tieline in .venv (once, about half a minute)…" >&2
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/core.txt
@@ -36,7 +39,7 @@ check: .venv/dev  ## format, lint, types, layers: under a minute
 	$(BIN)/lint-imports
 
 test: .venv/dev browser check  ## everything that must pass: make test [T=tests/console]
-	$(BIN)/pytest $(or $(T),tests)
+	$(BIN)/pytest -n 3 --dist loadfile $(or $(T),tests)
 
 exam: .venv/dev  ## examine the connectors: make exam [C="netsuite tryton"]
 	@$(BIN)/tieline exam $(C)

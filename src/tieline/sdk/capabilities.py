@@ -1,6 +1,6 @@
 """What a connector can do, one small class per canonical document. A connector inherits what it declares, nothing else.
 
-Every write capability has the same three methods, so the engine, the exam and the documentation treat all kinds alike:
+Every capability that writes documents has the same three methods, so the engine, the exam and the documentation treat all kinds alike:
 
     put_x(envelope)    make the system hold this document; return where. Called at most once at a time per document.
     find_x(envelope)   search by marker on the primary read path. None means: certainly not there (as of now).
@@ -136,6 +136,18 @@ class PostsInvoices(Capability):
 
     @abstractmethod
     async def read_invoice_posting(self, envelopes: Sequence[Envelope]) -> Read: ...
+
+
+class TellsInvoices(Capability):
+    """Tells people or their systems that an invoice is posted. A notice is told at most once, so nothing is searched or read.
+
+    Its operation is of class N and not observable: after a lost answer nobody asks again, and nothing is repeated.
+    """
+
+    kind, verb_name = "invoice_notice", "invoice_notice"
+
+    @abstractmethod
+    async def put_invoice_notice(self, envelope: Envelope) -> ExternalRef: ...
 
 
 class ReadsLedger(ABC):

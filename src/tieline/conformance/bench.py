@@ -10,7 +10,7 @@ from tieline import sdk
 from tieline.adapters.http import GuardedHttp
 from tieline.conformance.proxy import FaultProxy, faulty
 from tieline.conformance.recovery import settle
-from tieline.conformance.samples import ORDER, Chain, chain
+from tieline.conformance.samples import ORDER, Chain, chain, key_of
 from tieline.conformance.target import ExamTarget, SampleTerms, Truth
 from tieline.kit.canonical import decode, digest, encode, plain
 from tieline.ports.http import Http
@@ -84,11 +84,11 @@ class Case:
         doc = decode(encode(plain(document if document is not None else self.chain.documents[kind])))
         return sdk.Envelope(
             kind=kind,
-            document_key=doc["id"],
+            document_key=key_of(doc),
             doc=doc,
             revision=revision,
-            key=digest([kind, doc["id"], revision, doc]).hex(),
-            marker=doc["id"],
+            key=digest([kind, key_of(doc), revision, doc]).hex(),
+            marker=key_of(doc),
             ref=ref,
             links=dict(self.links),
             legal_entity=self._entity,

@@ -10,8 +10,11 @@ from typing import Any
 
 from tieline import sdk
 from tieline.conformance.target import SampleTerms
+from tieline.domain.facts import InvoicePosted
 
-ORDER = ("client", "project", "work_element", "billing_rule", "time_charge", "invoice", "invoice_posting")
+ORDER = (
+    "client", "project", "work_element", "billing_rule", "time_charge", "invoice", "invoice_posting", "invoice_notice",
+)  # fmt: skip
 DOCUMENTS: Mapping[str, type[Any]] = {
     "client": sdk.Client,
     "project": sdk.Project,
@@ -20,6 +23,7 @@ DOCUMENTS: Mapping[str, type[Any]] = {
     "time_charge": sdk.TimeCharge,
     "invoice": sdk.Invoice,
     "invoice_posting": sdk.InvoicePosting,
+    "invoice_notice": InvoicePosted,
 }
 _RATE, _HOURS = Decimal("150.00"), Decimal("8.00")
 
@@ -43,6 +47,11 @@ class Chain:
         """The same document with a word that no mapping knows."""
         document = self.documents[kind]
         return replace(document, tax_code="UNHEARD_OF") if kind in ("client", "invoice") else None
+
+
+def key_of(doc: sdk.Json) -> str:
+    """A document's own id; a notice, which has none, is known by the invoice that it tells of."""
+    return str(doc["id"]) if "id" in doc else sdk.stable_id("ntc", "exam", doc["invoice_id"])
 
 
 def chain(terms: SampleTerms, serial: str) -> Chain:
@@ -77,6 +86,10 @@ def chain(terms: SampleTerms, serial: str) -> Chain:
     documents["invoice_posting"] = sdk.InvoicePosting(
         id=ids["invoice_posting"], invoice_id=ids["invoice"], legal_entity=entity,
         total=documents["invoice"].total, posting_date=terms.day,
+    )  # fmt: skip
+    documents["invoice_notice"] = InvoicePosted(
+        invoice_id=ids["invoice"], contract_id=ids["contract"], legal_entity=entity, total=documents["invoice"].total,
+        system="exam", external_id="4711", number=f"2026/{serial}",
     )  # fmt: skip
     return Chain(documents=documents)
 

@@ -22,6 +22,13 @@ async def reads_back_what_it_wrote(bench: Bench, kind: str) -> None:
     await _one_effect(bench, case, "one put")
 
 
+async def one_telling_is_one_effect(bench: Bench, kind: str) -> None:
+    """Of what cannot be read back only the receiver knows that it was told."""
+    case = await bench.case(kind)
+    await bench.system.put(case.envelope())
+    await _one_effect(bench, case, "one telling")
+
+
 async def finds_only_what_is_there(bench: Bench, kind: str) -> None:
     case = await bench.case(kind)
     envelope = case.envelope()
@@ -135,6 +142,7 @@ async def a_posting_shows_in_the_ledger(bench: Bench, kind: str) -> None:
 
 WRITE_CHECKS: Mapping[str, WriteCheck] = {
     "reads-back-what-it-wrote": reads_back_what_it_wrote,
+    "one-telling-is-one-effect": one_telling_is_one_effect,
     "finds-only-what-is-there": finds_only_what_is_there,
     "a-repeat-is-one-effect": a_repeat_is_one_effect,
     "a-lost-answer-is-one-effect": a_lost_answer_is_one_effect,
@@ -152,6 +160,9 @@ def applies(check: str, kind: str, connector: type[sdk.Connector], *, can_expire
     """Which promises a connector has given for a kind."""
     operation = connector.manifest.operations[(kind, "put")]
     only: dict[str, bool] = {
+        "reads-back-what-it-wrote": operation.observable,
+        "one-telling-is-one-effect": not operation.observable,
+        "a-batch-read-keeps-its-order": operation.observable,
         "finds-only-what-is-there": operation.op_class is not OperationClass.N,
         "a-repeat-is-one-effect": operation.op_class in (OperationClass.K_ONCE, OperationClass.K_PUT),
         "a-newer-revision-replaces": kind in _REVISABLE,
@@ -194,6 +205,9 @@ async def _put_and_compare(bench: Bench, envelope: sdk.Envelope) -> None:
 
 
 async def _compare(bench: Bench, envelope: sdk.Envelope) -> None:
+    operation = bench.system.operation(envelope.kind, "put")
+    if operation is not None and not operation.observable:
+        return
     observed = (await bench.system.read([envelope]))[0]
     demand(observed is not None, "what was written cannot be read back")
     assert observed is not None

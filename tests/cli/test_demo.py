@@ -21,6 +21,7 @@ def test_the_demonstration_survives_a_kill_and_every_system_itself_confirms_the_
         ("ironclad", False),
         ("tryton", True),
         ("netsuite", False),
+        ("mailbox", False),
     ]
     assert all(check["ok"] for system in told["systems"] for check in system["checks"])
     moves = {move["system"]: move for move in told["ledger"]}
@@ -28,6 +29,10 @@ def test_the_demonstration_survives_a_kill_and_every_system_itself_confirms_the_
     assert receivable == {"tryton": 2925.0, "netsuite": 1260.0}
     types = [event["type"] for event in told["events"]]
     assert types.count("dev.tieline.contract.activated.v1") == types.count("dev.tieline.invoice.posted.v1") == 2
+    mailbox = next(system for system in told["systems"] if system["role"] == "notices")
+    announced = next(check["seen"] for check in mailbox["checks"] if check["what"].startswith("invoices told"))
+    posted = [move["invoice"] for move in told["ledger"]]
+    assert announced == ", ".join(sorted(posted)), "each posted invoice was announced exactly once"
     assert "SIGKILL" in shown.stderr
     left = subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True, text=True, check=False).stdout
     assert left == "", "everything that the demonstration started has ended"

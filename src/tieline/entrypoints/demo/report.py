@@ -19,6 +19,7 @@ def document(
         source(stage, records, shown),
         system("tryton", "erp", True, found["tryton"]),
         system("netsuite", "erp", False, found["netsuite"]),
+        system("mailbox", "notices", False, found["mailbox"]),
     ]
     agreed = all(check["ok"] for each in systems for check in each["checks"])
     return {

@@ -1,4 +1,4 @@
-"""Everything that the story plays on: the real ERP, two look-alikes and the hub, started in order and ended in reverse."""
+"""Everything that the story plays on: the real ERP, two look-alikes, a mailbox and the hub; ended in reverse order."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ class Stage:
     netsuite: Served
     netsuite_witness: NetSuiteWitness
     inbox_secret: str
+    mailbox: Served
 
 
 @contextmanager
@@ -41,8 +42,12 @@ def staged(folder: Path, narrator: Narrator) -> Iterator[Stage]:
         narrator.say(f"Tryton runs at {erp.url}: a real ERP with the books of two legal entities.")
         clm = stack.enter_context(served("ironclad", folder / "ironclad", hook_backoff_ms=HOOK_WAITS_MS))
         netsuite = stack.enter_context(served("netsuite", folder / "netsuite", account=firm.ACCOUNT))
-        narrator.say(f"Look-alikes run of Ironclad ({clm.url}) and NetSuite ({netsuite.url}).")
-        stage = arranged(folder, erp, clm, netsuite)
+        mailbox_secret = firm.signing_secret()
+        mailbox = stack.enter_context(served("mailbox", folder / "mailbox", secret=mailbox_secret))
+        narrator.say(
+            f"Look-alikes run of Ironclad ({clm.url}) and NetSuite ({netsuite.url}), and a mailbox ({mailbox.url})."
+        )
+        stage = arranged(folder, erp, clm, netsuite, mailbox, mailbox_secret)
         stack.callback(stage.hub.stop)
         stage.hub.start()
         register_webhook(stage)
@@ -50,7 +55,9 @@ def staged(folder: Path, narrator: Narrator) -> Iterator[Stage]:
         yield stage
 
 
-def arranged(folder: Path, erp: tryton.Tryton, clm: Served, netsuite: Served) -> Stage:
+def arranged(
+    folder: Path, erp: tryton.Tryton, clm: Served, netsuite: Served, mailbox: Served, mailbox_secret: str
+) -> Stage:
     """Writes the firm's configuration for exactly these systems."""
     own, watching = firm.certificate("tieline"), firm.certificate("witness")
     netsuite.control("seed", {"integration": [own.seed(), watching.seed()]})
@@ -65,6 +72,8 @@ def arranged(folder: Path, erp: tryton.Tryton, clm: Served, netsuite: Served) ->
         "netsuite_certificate_id": own.certificate_id,
         "netsuite_key_ref": firm.keep_secret(folder, "netsuite.pem", own.private_pem),
         "inbox_secret_ref": firm.keep_secret(folder, "inbox", inbox_secret),
+        "mailbox_url": mailbox.url,
+        "mailbox_secret_ref": firm.keep_secret(folder, "mailbox", mailbox_secret),
         "tryton": {
             "connector": "tryton",
             "call_life_s": CALL_LIFE_S,
@@ -80,6 +89,7 @@ def arranged(folder: Path, erp: tryton.Tryton, clm: Served, netsuite: Served) ->
         netsuite=netsuite,
         netsuite_witness=NetSuiteWitness(netsuite.url, watching),
         inbox_secret=inbox_secret,
+        mailbox=mailbox,
     )
 
 

@@ -21,6 +21,7 @@ from tieline.entrypoints.cli.connection import Connection, home, save
 from tieline.entrypoints.cli.exits import DONE, FAILED
 from tieline.entrypoints.demo import checks, inbox
 from tieline.entrypoints.demo.clearing import cleared
+from tieline.entrypoints.demo.mailbox import in_mailbox
 from tieline.entrypoints.demo.narration import Narrator, narrator
 from tieline.entrypoints.demo.records import Calendar, Record, Story, story
 from tieline.entrypoints.demo.report import document
@@ -238,12 +239,15 @@ def ledger(told: Telling, number: int) -> None:
     says.chapter(number, "Posted in the ledger: draft, read back, equal to the cent, post")
     for contract_id in (told.german, told.american):
         until("the posting", partial(in_step, told.hub, contract_id), says, stage.hub.log)
-    for found in findings(told).values():
+    seen = findings(told)
+    for found in seen.values():
         for move in found.ledger:
             says.say(f"{move['system']} invoice {move['number']} ({move['legal_entity']}):")
             for line in move["lines"]:
                 says.say(f"  {line['account']:<36} {line['debit']:>12} {line['credit']:>12}")
             says.seen("debit equals credit", "yes" if move["balanced"] else "no", ok=move["balanced"])
+    once, *_ = seen["mailbox"].checks
+    says.seen("The mailbox itself: postings announced, each once", once.seen, ok=once.ok)
 
 
 def findings(told: Telling) -> dict[str, checks.Findings]:
@@ -253,6 +257,7 @@ def findings(told: Telling) -> dict[str, checks.Findings]:
     return {
         "tryton": checks.in_tryton(told.stage.erp_witness, german, invoice),
         "netsuite": checks.in_netsuite(told.stage.netsuite_witness, american),
+        "mailbox": in_mailbox(told.stage.mailbox, told.invoices.values()),
     }
 
 

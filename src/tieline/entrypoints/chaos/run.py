@@ -154,8 +154,10 @@ async def _calm(stage: Stage, killer: Killer) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        for child in children:
-            await child.stop()
+        for n, child in enumerate(children):
+            end = await child.stop()
+            if end.signal or end.code:
+                killer.ledger.unexpected.append(f"calm child {n} ended with signal {end.signal} and code {end.code}")
 
 
 async def _liveness(
@@ -195,7 +197,11 @@ async def _reuse_an_id(stage: Stage, firm: Firm) -> tuple[int, int]:
     before = len(rows(stage, "select 1 from inputs"))
     event: dict[str, Any] = next(iter(firm.events.values()))
     later = (datetime.fromisoformat(event["time"]) + timedelta(seconds=1)).isoformat()
-    status = await firm.sender.event_once({**event, "time": later, "data": {**event["data"], "hours": "23"}})
+    try:
+        async with asyncio.timeout(15):
+            status = await firm.sender.event_once({**event, "time": later, "data": {**event["data"], "hours": "23"}})
+    except TimeoutError:
+        status = 0
     return status, len(rows(stage, "select 1 from inputs")) - before
 
 

@@ -86,6 +86,10 @@ def _entries() -> tuple[Problem, ...]:
             way_out="Correct what errors[] names and send it again with a new Idempotency-Key.",
         ),
         Problem(
+            code="configuration_invalid", status=422, title="The configuration is not valid", owner=caller,
+            way_out="Correct what errors[] names, each with its line and column, and send the whole text again.",
+        ),
+        Problem(
             code="idempotency_key_reused", status=422, title="This Idempotency-Key belongs to another request", owner=caller,
             way_out="Use a fresh key for a new request, and the same key only for exactly the same request.",
         ),

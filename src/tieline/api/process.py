@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,10 +11,19 @@ from starlette.responses import Response
 
 from tieline.api import words
 from tieline.api.auth import Caller, require
-from tieline.api.context import answer, correlation, known_query, plainly, reading, services_of
+from tieline.api.context import answer, correlation, known_query, reading, services_of, setup_of
 from tieline.api.idempotency import Key, Outcome, once
 from tieline.api.intake import hand_in, invoice_request, time_entry
-from tieline.api.shapes import ApplyAsked, Identifier, InvoiceAsked, NothingAsked, ReleaseAsked, TimeEntryAsked
+from tieline.api.shapes import (
+    ApplyAsked,
+    Identifier,
+    InvoiceAsked,
+    NothingAsked,
+    PlanAsked,
+    ReleaseAsked,
+    SettleAsked,
+    TimeEntryAsked,
+)
 from tieline.domain import names
 from tieline.engine.rows import Row
 from tieline.engine.views import lookups
@@ -23,6 +33,7 @@ from tieline.engine.views.operation import operation
 from tieline.engine.views.plans import plan
 from tieline.kit.errors import Conflict, NotFound
 from tieline.ports.commands import Preview
+from tieline.ports.landscape import TenantSetup
 
 router = APIRouter(prefix="/process/v1", tags=["process"], dependencies=[Depends(known_query)])
 Reader = Annotated[Caller, Depends(require("contract:read"))]
@@ -43,19 +54,18 @@ async def contract_check(request: Request, caller: Reader, contract_id: Identifi
 
 
 @router.post("/contracts/{contract_id}/plans", operation_id="plan_preview")
-async def plan_preview(request: Request, caller: Reader, contract_id: Identifier, asked: Nothing = None) -> Response:
-    """What would change in which system now. `plan_id` is there when the change waits for a yes."""
-    preview = await _preview(request, caller, contract_id)
-    items = [words.item_of(plainly(item)) for item in preview.items]
-    return answer(
-        {
-            "contract_id": contract_id,
-            "plan_id": preview.plan_id,
-            "holds": [words.hold_of(hold) for hold in preview.holds],
-            "items": items,
-            "totals": words.totals(items),
-        }
-    )
+async def plan_preview(
+    request: Request, caller: Reader, contract_id: Identifier, asked: Annotated[PlanAsked | None, Body()] = None
+) -> Response:
+    """What would change in which system now. `plan_id` is there when the change waits for a yes.
+
+    With `configuration`: what starting with that file would change. `left` is what stays where it is in systems that no
+    longer play the role it was written for.
+    """
+    setup = await _supposed(request, caller, asked.configuration) if asked and asked.configuration else None
+    preview = await _preview(request, caller, contract_id, setup)
+    version = (setup or setup_of(request, caller)).config_version
+    return answer({"contract_id": contract_id, "config_version": version, **words.preview_of(preview)})
 
 
 @router.get("/plans/{plan_id}", operation_id="plan_get")
@@ -154,7 +164,7 @@ async def contract_retry(
     async def run() -> Outcome:
         await _must_have(request, caller, contract_id)
         commands, lane = services_of(request).commands, words.lane_of(contract_id)
-        released = await commands.retry(caller.tenant, lane, None, caller.principal)
+        released = await commands.retry(caller.tenant, lane, None, caller.principal, correlation(request))
         return _operation(request, contract_id=contract_id, released=released)
 
     return await once(request, caller, "contract_retry", key, contract_id, run)
@@ -170,10 +180,26 @@ async def hold_retry(request: Request, caller: Retrier, hold_id: UUID, key: Key,
         if found is None:
             raise NotFound(f"There is no hold {hold_id} here.")
         commands = services_of(request).commands
-        released = await commands.retry(caller.tenant, found["lane"], hold_id, caller.principal)
+        released = await commands.retry(caller.tenant, found["lane"], hold_id, caller.principal, correlation(request))
         return _operation(request, hold_id=str(hold_id), released=released)
 
     return await once(request, caller, "hold_retry", key, str(hold_id), run)
+
+
+@router.post("/holds/{hold_id}/settle", operation_id="hold_settle", status_code=202)
+async def hold_settle(request: Request, caller: Retrier, hold_id: UUID, key: Key, asked: SettleAsked) -> Response:
+    """Say what you saw after a call without an answer: the document's id there, or that it certainly did not happen.
+
+    What is there counts as written and is read back; what is not there is sent once more.
+    """
+
+    async def run() -> Outcome:
+        status = await services_of(request).commands.settle(
+            caller.tenant, hold_id, asked.external_id, caller.principal, correlation(request)
+        )
+        return _operation(request, hold_id=str(hold_id), status=status)
+
+    return await once(request, caller, "hold_settle", key, [str(hold_id), asked.external_id], run)
 
 
 @router.get("/operations/{operation_id}", operation_id="operation_get")
@@ -193,9 +219,14 @@ def _operation(request: Request, **more: Any) -> Outcome:
     return Outcome(body={"operation_id": known, "correlation_id": known, **more}, headers={"location": place})
 
 
-async def _preview(request: Request, caller: Caller, contract_id: str) -> Preview:
+async def _supposed(request: Request, caller: Caller, text: str) -> TenantSetup:
+    """In a thread of its own: a long text takes a while, and the hub goes on answering."""
+    return await asyncio.to_thread(services_of(request).compile_setup, caller.tenant, text)
+
+
+async def _preview(request: Request, caller: Caller, contract_id: str, setup: TenantSetup | None = None) -> Preview:
     await _must_have(request, caller, contract_id)
-    return await services_of(request).commands.preview(caller.tenant, words.lane_of(contract_id))
+    return await services_of(request).commands.preview(caller.tenant, words.lane_of(contract_id), setup)
 
 
 async def _must_have(request: Request, caller: Caller, contract_id: str) -> None:

@@ -9,16 +9,22 @@ from datetime import datetime
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from tieline.kit.errors import Rejected
 from tieline.ports.commands import Commands
-from tieline.ports.landscape import Landscape
+from tieline.ports.landscape import Landscape, TenantSetup
 
 Pool = AsyncConnectionPool[AsyncConnection]
+
+
+def no_other(tenant: str, text: str) -> TenantSetup:
+    raise Rejected("This hub plans only under its own configuration.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """`pool` is of the API's database role, `edge_pool` of the edge's. `cursor_key` signs paging cursors and is the same
-    in all processes. `clock` answers the present instant in UTC.
+    in all processes. `clock` answers the present instant in UTC. `compile_setup` makes of a tenant and a configuration's
+    text what may be planned with, connected to nothing; it raises Rejected with all faults.
     """
 
     pool: Pool
@@ -27,6 +33,7 @@ class Services:
     commands: Commands
     clock: Callable[[], datetime]
     cursor_key: bytes
+    compile_setup: Callable[[str, str], TenantSetup] = no_other
     version: str = "0.1.0"
     commit: str = "unknown"
     batch_limit: int = 500

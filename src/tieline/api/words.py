@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
 from tieline.kit.canonical import digest
 from tieline.kit.difference import changed_fields
+from tieline.ports.commands import Preview
 
 Row = Mapping[str, Any]
 Document = dict[str, Any]
@@ -213,3 +215,18 @@ def totals(items: Sequence[Row]) -> dict[str, int]:
     """How many replicas a plan creates, updates and ends."""
     actions = [item["action"] for item in items]
     return {name: actions.count(name) for name in ("create", "update", "end")}
+
+
+def preview_of(preview: Preview) -> Document:
+    """A plan that is not stored: its changes, what holds it, and what is left where it is."""
+    items = [item_of(asdict(item)) for item in preview.items]
+    left: dict[str, list[str]] = {}
+    for each in preview.left:
+        left.setdefault(each.system, []).append(each.replica_id)
+    return {
+        "plan_id": preview.plan_id,
+        "holds": [hold_of(hold) for hold in preview.holds],
+        "items": items,
+        "totals": totals(items),
+        "left": [{"system": name, "count": len(ids), "replica_ids": ids} for name, ids in sorted(left.items())],
+    }

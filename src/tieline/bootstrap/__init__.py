@@ -13,9 +13,9 @@ from tieline.bootstrap.running import (
     served_site,
 )
 from tieline.bootstrap.store import join_store, open_store, prepare_tenants
-from tieline.bootstrap.what_if import what_if
+from tieline.bootstrap.supposed import supposed_setup
 
 __all__ = [
     "LOCAL_SCOPES", "Hub", "Landscapes", "Ready", "ServedSite", "build_landscape", "hub", "join_store", "open_store",
-    "prepare_tenants", "read_settings", "run_edge", "run_hub", "run_store", "run_worker", "served_site", "what_if", "worker_only",
+    "prepare_tenants", "read_settings", "run_edge", "run_hub", "run_store", "run_worker", "served_site", "supposed_setup", "worker_only",
 ]  # fmt: skip

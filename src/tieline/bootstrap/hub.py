@@ -26,6 +26,7 @@ from tieline.api.app import create_app
 from tieline.api.services import Services
 from tieline.bootstrap.landscape import Around, as_it_is, build_landscape
 from tieline.bootstrap.store import OpenStore, Pool, join_store, open_pools, open_store, prepare_tenants
+from tieline.bootstrap.supposed import supposed_setup
 from tieline.connectors import discover
 from tieline.engine.commands import EngineCommands
 from tieline.engine.worker import Worker
@@ -86,7 +87,7 @@ async def hub(
         commands = EngineCommands(pools["api"], built.landscape, clock)
         services = Services(
             pool=pools["api"], edge_pool=pools["edge"], landscape=built.landscape, commands=commands, clock=clock,
-            cursor_key=sha256(b"cursor" + key).digest(), version=__version__,
+            cursor_key=sha256(b"cursor" + key).digest(), version=__version__, compile_setup=supposed_setup,
         )  # fmt: skip
         worker = make_worker(settings, cluster, pools["worker"], built.landscape, AesCipher(key), clock)
         yield Hub(

@@ -21,6 +21,7 @@ from tieline.ports.vault import Vault
 from tieline.sdk import SourceOfRecords
 from tieline.sdk.system import ConnectedSystem
 
+Connect = Callable[[SystemSettings], ConnectedSystem]
 Around = Callable[[Http], Http]  # for measuring: what stands between a connector and its client
 
 
@@ -46,12 +47,16 @@ def build_landscape(settings: Settings, vault: Vault, around: Around = as_it_is)
     Raises CredentialInvalid for a secret that cannot be had.
     """
     clients: list[GuardedHttp] = []
-    landscape = {name: _setup(tenant, vault, around, clients) for name, tenant in settings.tenants.items()}
+
+    def connect(each: SystemSettings) -> ConnectedSystem:
+        return _system(each, vault, around, clients)
+
+    landscape = {name: setup_of(tenant, connect) for name, tenant in settings.tenants.items()}
     return Landscapes(landscape=landscape, clients=tuple(clients))
 
 
-def _setup(tenant: Tenant, vault: Vault, around: Around, clients: list[GuardedHttp]) -> TenantSetup:
-    systems = {name: _system(each, vault, around, clients) for name, each in tenant.systems.items()}
+def setup_of(tenant: Tenant, connect: Connect) -> TenantSetup:
+    systems = {name: connect(each) for name, each in tenant.systems.items()}
     sources: dict[str, Source] = {"api": ApiSource()}
     sources |= {name: _Named(name, s.source) for name, s in systems.items() if isinstance(s.source, SourceOfRecords)}
     return TenantSetup(

@@ -266,6 +266,24 @@ class HoldLifted:
     subject: str
 
 
+@fact("hold.retried", version="1.0")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldRetried:
+    """A person had everything that these subjects wait for tried again now; the inputs were read once more."""
+
+    subjects: tuple[str, ...]
+    input_ids: tuple[str, ...]
+
+
+@fact("hold.settled", version="1.0")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldSettled:
+    """A person looked after a call without an answer: it is there under `external_id`, or it never happened (none)."""
+
+    subject: str
+    external_id: str | None
+
+
 @fact("plan.proposed", version="1.0")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanProposed:

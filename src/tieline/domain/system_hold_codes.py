@@ -148,7 +148,8 @@ SYSTEM_CODES = (
         "AMBIGUOUS",
         "integration",
         "Outcome of a call is unknown",
-        "Look in the system whether the document is there before anything is sent again; then settle the hold.",
+        "Look in the system whether the document is there. If it is: `tieline settle HOLD --there ITS_ID`; "
+        "if it certainly is not: `tieline settle HOLD --not-there`, and it is sent once more.",
     ),
     _system(
         "MOVEMENT_CHANGED",

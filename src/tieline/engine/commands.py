@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 from tieline.engine.crashpoints import crash_point
 from tieline.engine.holds import lift
 from tieline.engine.lanes import lane_row, lock_lanes, set_lanes, wake
+from tieline.engine.ordered import HOLD_RETRIED, HOLD_SETTLED, journal_order
 from tieline.engine.planning.difference import describe_item
 from tieline.engine.planning.lane_plan import LanePlan, plan_lane
 from tieline.engine.planning.load import load_states
@@ -21,7 +23,7 @@ from tieline.engine.planning.proposals import proposal
 from tieline.engine.rows import Cursor, Row, tenant_transaction, write
 from tieline.kit.errors import Conflict, NotFound
 from tieline.kit.ids import uuid7
-from tieline.ports.commands import PlanItem, Preview
+from tieline.ports.commands import Left, PlanItem, Preview
 from tieline.ports.landscape import Landscape, TenantSetup
 
 
@@ -33,10 +35,11 @@ class EngineCommands:
 
     async def preview(self, tenant: str, lane: str, setup: TenantSetup | None = None) -> Preview:
         """What would change now; with another `setup`, what would change under that configuration. Writes nothing."""
-        setup = setup or self._setup(tenant)
+        planned_with = setup or self._setup(tenant)
         async with self.pool.connection() as connection, tenant_transaction(connection, tenant) as cursor:
-            plan = await _dry_plan(cursor, setup, lane, self.clock())
-        return _preview(setup, plan)
+            plan = await _dry_plan(cursor, planned_with, lane, self.clock())
+        found = _preview(planned_with, plan)
+        return found if setup is None else replace(found, plan_id=None)  # only what is configured can be applied
 
     async def approve_plan(self, tenant: str, plan_id: str, principal: str, correlation_id: UUID) -> str:
         """Let exactly this plan go. Conflict `stale_plan` when it is not what would happen now."""
@@ -85,9 +88,12 @@ class EngineCommands:
             crash_point("before_approval_commit")
         crash_point("after_approval_commit")
 
-    async def retry(self, tenant: str, lane: str, hold_id: UUID | None, principal: str) -> int:
+    async def retry(
+        self, tenant: str, lane: str, hold_id: UUID | None, principal: str, correlation_id: UUID | None = None
+    ) -> int:
         """Try again now what this hold, or the whole lane, waits for. What is ambiguous stays with a person."""
         async with self.pool.connection() as connection, tenant_transaction(connection, tenant) as cursor:
+            lanes = await lock_lanes(cursor, tenant, [lane], create=hold_id is not None)
             await cursor.execute(_HOLDS, {"tenant": tenant, "lane": lane, "hold": hold_id})
             holds = await cursor.fetchall()
             if hold_id is not None and not holds:
@@ -100,12 +106,16 @@ class EngineCommands:
                 tenant,
                 [h["hold_id"] for h in holds if h["source"] in ("intake", "push") and h["code"] != "AMBIGUOUS"],
             )
-            lanes = await lock_lanes(cursor, tenant, [lane] if lane else [])
             await wake(cursor, tenant, lanes)
+            said = {"subjects": sorted({h["subject"] for h in holds}), "input_ids": sorted(map(str, inputs))}
+            for row in lanes.values():
+                await journal_order(cursor, self._setup(tenant), row, HOLD_RETRIED, said, principal, correlation_id)
             await cursor.execute("select pg_notify('tieline_work', 'intake'), pg_notify('tieline_work', 'plan')")
         return count
 
-    async def settle(self, tenant: str, hold_id: UUID, external_id: str | None, principal: str) -> str:
+    async def settle(
+        self, tenant: str, hold_id: UUID, external_id: str | None, principal: str, correlation_id: UUID | None = None
+    ) -> str:
         """A person looked: it is there (its external id), or certainly not (None), and is then sent once more.
 
         Returns the replica's new status. NotFound for anything but an open AMBIGUOUS hold.
@@ -115,16 +125,19 @@ class EngineCommands:
             holds = [hold for hold in await cursor.fetchall() if hold["code"] == "AMBIGUOUS"]
             if not holds:
                 raise NotFound("There is no such open hold that waits for a person to look.")
+            lane, replica = holds[0]["lane"], holds[0]["subject"]
+            lanes = await lock_lanes(cursor, tenant, [lane])
             external = (
                 None if external_id is None else {"id": external_id, "version": None, "extra": {"told_by": principal}}
             )
-            found = await _one(
-                cursor, _SETTLE, {"tenant": tenant, "replica": holds[0]["subject"], "external": Jsonb(external)}
-            )
+            found = await _one(cursor, _SETTLE, {"tenant": tenant, "replica": replica, "external": Jsonb(external)})
             if found is None:
                 raise Conflict("It does not wait for this answer any more: look again.")
             await lift(cursor, tenant, [hold_id])
-            await wake(cursor, tenant, [holds[0]["lane"]])
+            await wake(cursor, tenant, [lane])
+            said = {"subject": replica, "external_id": external_id}
+            for row in lanes.values():
+                await journal_order(cursor, self._setup(tenant), row, HOLD_SETTLED, said, principal, correlation_id)
             await cursor.execute("select pg_notify('tieline_work', 'plan')")
         return str(found["status"])
 
@@ -153,7 +166,16 @@ def _preview(setup: TenantSetup, plan: LanePlan) -> Preview:
         }
         for h in plan.difference.holds
     ]  # fmt: skip
-    return Preview(holds=holds, items=items, plan_id=_plan_id(setup, plan))
+    return Preview(holds=holds, items=items, plan_id=_plan_id(setup, plan), left=_left(setup, plan))
+
+
+def _left(setup: TenantSetup, plan: LanePlan) -> list[Left]:
+    """What a system holds that no longer plays the role it was written for: it stays there, nobody deletes it."""
+    return [
+        Left(replica_id=row["replica_id"], system=row["system"], kind=row["kind"], key=row["key"])
+        for _, row in sorted(plan.state.replicas.items())
+        if row["status"] != "ended" and row["system"] != setup.route(row["role"], row["legal_entity"])
+    ]
 
 
 def _plan_id(setup: TenantSetup, plan: LanePlan) -> str | None:

@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 from uuid import UUID
 
 from tieline.kit.canonical import Json
+from tieline.ports.landscape import TenantSetup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,17 +29,28 @@ class PlanItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """A replica in a system that no longer plays the role it was written for: it stays where it is."""
+
+    replica_id: str
+    system: str
+    kind: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
     """What would happen now. `holds` are plain documents: code, subject, owner, sentence, way_out, amount, currency."""
 
     holds: Sequence[Json]
     items: Sequence[PlanItem]
     plan_id: str | None = None
+    left: Sequence[Left] = ()
 
 
 class Commands(Protocol):
-    async def preview(self, tenant: str, lane: str) -> Preview:
-        """Nothing is written."""
+    async def preview(self, tenant: str, lane: str, setup: TenantSetup | None = None) -> Preview:
+        """What would change now, or under another `setup`; the latter has no plan that could be applied. Writes nothing."""
         ...
 
     async def approve_plan(self, tenant: str, plan_id: str, principal: str, correlation_id: UUID) -> str:
@@ -51,10 +63,14 @@ class Commands(Protocol):
         """A person's yes to one frozen document. Conflict when the digest is not the pending document's."""
         ...
 
-    async def settle(self, tenant: str, hold_id: UUID, external_id: str | None, principal: str) -> str:
+    async def settle(
+        self, tenant: str, hold_id: UUID, external_id: str | None, principal: str, correlation_id: UUID | None = None
+    ) -> str:
         """A person looked after an ambiguous call: it is there under `external_id`, or certainly not (None)."""
         ...
 
-    async def retry(self, tenant: str, lane: str, hold_id: UUID | None, principal: str) -> int:
+    async def retry(
+        self, tenant: str, lane: str, hold_id: UUID | None, principal: str, correlation_id: UUID | None = None
+    ) -> int:
         """Try again now whatever this hold, or the whole lane, waits for; answers how much was released."""
         ...

@@ -7,12 +7,12 @@ Order: defaults < file < environment. Unknown keys are errors. Secrets appear as
 
 from tieline.adapters.config.differ import ConfigChange, diff
 from tieline.adapters.config.explain import Explained, explain
-from tieline.adapters.config.load import load, read
+from tieline.adapters.config.load import load, load_text, read
 from tieline.adapters.config.model import Listen, Worker
 from tieline.adapters.config.schema import json_schema
 from tieline.adapters.config.settings import Settings, SystemSettings, Tenant
 
 __all__ = [
     "ConfigChange", "Explained", "Listen", "Settings", "SystemSettings", "Tenant", "Worker",
-    "diff", "explain", "json_schema", "load", "read",
+    "diff", "explain", "json_schema", "load", "load_text", "read",
 ]  # fmt: skip

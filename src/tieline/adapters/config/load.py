@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from tieline.adapters.config.complaints import complaints, fault, refuse
 from tieline.adapters.config.crosscheck import crosscheck
 from tieline.adapters.config.environment import overlay
-from tieline.adapters.config.marks import Marked, parse
+from tieline.adapters.config.marks import Marked, bounded, parse
 from tieline.adapters.config.model import Document, TenantPart
 from tieline.adapters.config.ownership import ownership_of
 from tieline.adapters.config.settings import Settings, SystemSettings, Tenant
@@ -34,7 +34,18 @@ def read(file: Path | None, environ: Mapping[str, str]) -> Marked:
 
 def load(file: Path | None, environ: Mapping[str, str], connectors: Connectors) -> Settings:
     """Raises Rejected (code `configuration_invalid`) whose detail has one line `file:line:col: sentence` per fault."""
-    marked = read(file, environ)
+    return _compiled(read(file, environ), connectors)
+
+
+def load_text(text: str, name: str, connectors: Connectors) -> Settings:
+    """A configuration that somebody hands in, under `name` in its faults; the environment of this process has no say.
+
+    Raises Rejected as `load` does, also for what is built to be expensive: aliases, and more than 32 levels.
+    """
+    return _compiled(parse(bounded(text, name), name), connectors)
+
+
+def _compiled(marked: Marked, connectors: Connectors) -> Settings:
     document = document_of(marked)
     tenants: dict[str, Tenant] = {}
     faults: list[Fault] = []

@@ -13,6 +13,7 @@ from tieline.kit.errors import Fault, Rejected
 
 Path = tuple[str | int, ...]
 Place = tuple[int, int]
+DEPTH_MAX = 32
 
 
 class _Loader(yaml.SafeLoader):
@@ -61,6 +62,22 @@ def parse(text: str, file: str) -> Marked:
     return Marked(file=file, value={} if value is None else value, keys=keys, values=values)
 
 
+def bounded(text: str, file: str) -> str:
+    """`text`, when it cannot grow on reading: no aliases, no deep nesting. Raises Rejected; to be asked before `parse`."""
+    depth = 0
+    try:
+        for event in yaml.parse(text, Loader=_Loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEPTH_MAX or isinstance(event, yaml.AliasEvent):
+                raise _too_clever(event.start_mark, file)
+    except yaml.MarkedYAMLError as error:
+        raise _not_yaml(error, file) from None
+    except yaml.YAMLError:  # a character that no YAML may hold
+        message = f"{file}: this holds characters that are not text; save it as UTF-8"
+        raise Rejected(message, code="configuration_invalid", faults=[Fault("", message)]) from None
+    return text
+
+
 def scalar(text: str) -> Any:
     """The value of an environment variable, read as it would be in the file."""
     try:
@@ -96,6 +113,14 @@ def pointer(path: Path) -> str:
 
 def _place(node: yaml.Node) -> Place:
     return node.start_mark.line + 1, node.start_mark.column + 1
+
+
+def _too_clever(mark: Any, file: str) -> Rejected:
+    place = f"{file}:{mark.line + 1}:{mark.column + 1}"
+    message = (
+        f"{place}: write every value where it stands: aliases (*name) and more than {DEPTH_MAX} levels are not taken"
+    )
+    return Rejected(message, code="configuration_invalid", faults=[Fault("", message)])
 
 
 def _not_yaml(error: yaml.MarkedYAMLError, file: str) -> Rejected:

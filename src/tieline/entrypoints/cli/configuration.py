@@ -67,7 +67,7 @@ def invalid(error: Rejected) -> Problem:
     document = {
         "type": "/problems/configuration_invalid",
         "title": "The configuration is not valid",
-        "status": 400,
+        "status": 422,
         "detail": error.detail if not faults else f"The configuration has {len(faults)} fault(s).",
         "code": "configuration_invalid",
         "errors": faults,

@@ -81,7 +81,9 @@ def replica_line(replica: Doc) -> str:
 def hold_lines(hold: Doc) -> Iterator[str]:
     at_risk = money(hold.get("amount")) if isinstance(hold.get("amount"), Mapping) else ""
     yield f"  ! hold {hold['code']}: {hold['sentence']}" + (f" ({at_risk})" if at_risk else "")
-    yield f"    Way out: {hold['way_out']} (next: {hold['owner']}; `tieline retry --hold {hold.get('hold_id', '')}`)"
+    hold_id = hold.get("hold_id", "")
+    order = f"settle {hold_id} …" if hold["code"] == "AMBIGUOUS" else f"retry --hold {hold_id}"
+    yield f"    Way out: {hold['way_out']} (next: {hold['owner']}; `tieline {order}`)"
 
 
 def status_word(status: str) -> str:

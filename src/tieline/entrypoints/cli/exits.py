@@ -30,7 +30,9 @@ _BY_ERROR: tuple[tuple[type[errors.TielineError], int, int], ...] = (
     (errors.NotFound, NOT_FOUND, 404),
     (errors.Conflict, CONFLICT, 409),
     (errors.Transient, UNREACHABLE, 503),
+    (errors.Rejected, FAILED, 422),
 )
+_BY_CODE = {"configuration_invalid": USAGE}
 
 
 class Problem(errors.TielineError):
@@ -42,7 +44,8 @@ class Problem(errors.TielineError):
             code=document.get("code") or "failed",
         )
         self.document = document
-        self.exit_code = exit_code if exit_code is not None else _BY_STATUS.get(document.get("status", 0), FAILED)
+        by_status = _BY_STATUS.get(document.get("status", 0), FAILED)
+        self.exit_code = exit_code if exit_code is not None else _BY_CODE.get(self.code, by_status)
 
 
 def problem(detail: str, *, code: str, status: int, exit_code: int | None = None, way_out: str = "") -> Problem:
@@ -62,11 +65,10 @@ def problem(detail: str, *, code: str, status: int, exit_code: int | None = None
 def as_problem(error: errors.TielineError) -> Problem:
     if isinstance(error, Problem):
         return error
-    for kind, exit_code, status in _BY_ERROR:
-        if isinstance(error, kind):
-            return problem(error.detail, code=error.code, status=status, exit_code=exit_code)
-    found = problem(error.detail, code=error.code, status=500, exit_code=FAILED)
-    found.document["errors"] = [{"pointer": fault.path, "detail": fault.message} for fault in error.faults]
+    exit_code, status = next(((e, s) for kind, e, s in _BY_ERROR if isinstance(error, kind)), (FAILED, 500))
+    found = problem(error.detail, code=error.code, status=status, exit_code=_BY_CODE.get(error.code, exit_code))
+    if error.faults:
+        found.document["errors"] = [{"pointer": fault.path, "detail": fault.message} for fault in error.faults]
     return found
 
 

@@ -32,18 +32,15 @@ def confirm(question: str, *, yes: bool) -> None:
         raise problem("Nothing was changed.", code="declined", status=409, exit_code=CONFLICT)
 
 
-def plan(contract: str, config: str | None) -> dict[str, Any]:
-    """The hub's own plan; with a configuration, what starting with that file would change."""
-    if config is not None:
-        import asyncio
-
-        from tieline import bootstrap
-        from tieline.entrypoints.cli import configuration
-
-        return asyncio.run(bootstrap.what_if(configuration.loaded(config), contract))
-    with Client.open() as hub:
-        found: dict[str, Any] = hub.post(f"/process/v1/contracts/{contract}/plans")
-    return found
+def settle(hub: Client, hold: str, there: str | None, *, not_there: bool) -> dict[str, Any]:
+    """What a person saw in the system after a call without an answer; exactly one of the two."""
+    if (there is None) != not_there:
+        raise problem(
+            "Say either --there with the document's id in the system, or --not-there.",
+            code="usage", status=400, exit_code=USAGE,
+        )  # fmt: skip
+    body: dict[str, Any] = {"happened": False} if not_there else {"external_id": there}
+    return hub.post(f"/process/v1/holds/{hold}/settle", body) or {}
 
 
 def apply(hub: Client, plan_id: str, *, yes: bool, wait_s: float, quiet: bool) -> dict[str, Any]:

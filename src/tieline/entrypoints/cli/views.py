@@ -9,6 +9,7 @@ from tieline.entrypoints.cli.output import money
 
 Doc = Mapping[str, Any]
 SIGNS = {"create": "+", "update": "~", "end": "-", "none": "=", "no_change": "="}
+UNCHANGED = ("none", "no_change")
 TITLES = {
     "client": "client", "project": "project", "work_element": "work breakdown", "billing_rule": "billing rule",
     "time_charge": "time", "invoice": "invoice", "invoice_posting": "posting",
@@ -37,6 +38,7 @@ def plan_lines(plan: Doc) -> Iterator[str]:
     for hold in plan.get("holds", ()):
         yield f"  ! hold  {hold['sentence']}"
         yield f"          Way out: {hold['way_out']} (next: {hold['owner']})"
+    yield from left_lines(plan)
     yield ""
     yield totals(plan)
 
@@ -45,7 +47,7 @@ def item_lines(item: Doc) -> Iterator[str]:
     action = str(item.get("action", "none"))
     title = TITLES.get(item["kind"], item["kind"])
     where = item.get("system") or item.get("role") or ""
-    if action in ("none", "no_change"):
+    if action in UNCHANGED:
         yield f"  = {title} {item['key']} in {where} (no change)"
         return
     yield f"  {SIGNS.get(action, '?')} {action} {title} {item['key']} in {where}"
@@ -58,10 +60,28 @@ def item_lines(item: Doc) -> Iterator[str]:
 
 def totals(plan: Doc) -> str:
     actions = [str(item.get("action", "none")) for item in plan.get("items", ())]
-    counts = {name: actions.count(name) for name in ("create", "update", "end")}
+    return counted({name: actions.count(name) for name in ("create", "update", "end")})
+
+
+def counted(counts: Mapping[str, int]) -> str:
     if not any(counts.values()):
         return "No changes: every system holds what the contract says."
     return f"Plan: {counts['create']} to create, {counts['update']} to update, {counts['end']} to end."
+
+
+def left_lines(plan: Doc) -> Iterator[str]:
+    """What stays behind in a system that no longer plays its role."""
+    for each in plan.get("left", ()):
+        noun = "replica stays where it is" if each["count"] == 1 else "replicas stay where they are"
+        yield f"  = {each['count']} {noun} in {each['system']} (left, not deleted)"
+
+
+def next_step(plan: Doc, config: str | None) -> Iterator[str]:
+    """The command that makes the shown plan come true."""
+    if plan_id(plan):
+        yield f"\nTo apply exactly this plan:\n  tieline apply {plan_id(plan)}"
+    elif config is not None and changes(plan):
+        yield f"\nTo apply it, start the hub with this file:\n  tieline up --config {config}"
 
 
 def invoice_lines(invoice: Doc) -> Iterator[str]:
@@ -105,4 +125,4 @@ def plan_id(plan: Doc) -> str | None:
 
 
 def changes(plan: Doc) -> bool:
-    return any(item.get("action", "none") not in ("none", "no_change") for item in plan.get("items", ()))
+    return any(item.get("action", "none") not in UNCHANGED for item in plan.get("items", ()))

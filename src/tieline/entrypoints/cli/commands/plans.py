@@ -1,4 +1,4 @@
-"""plan, apply, release, retry: orders that the hub may refuse, shown before they are given."""
+"""plan, apply, release, retry, settle: orders that the hub may refuse, shown before they are given."""
 
 from __future__ import annotations
 
@@ -6,41 +6,44 @@ from typing import Annotated
 
 import typer
 
-from tieline.entrypoints.cli.exits import CHANGES, guarded
+from tieline.entrypoints.cli.exits import CHANGES, guarded, problem
 from tieline.entrypoints.cli.options import AsJson, Yes
 
 
 def add_to(app: typer.Typer) -> None:
-    for command in (plan, apply, release, retry):
+    for command in (plan, apply, release, retry, settle):
         app.command(command.__name__)(command)
 
 
 @guarded
 def plan(
-    contract: Annotated[str, typer.Argument(help="The contract's id.")],
+    contract: Annotated[str | None, typer.Argument(help="The contract's id.")] = None,
     detailed_exitcode: Annotated[bool, typer.Option("--detailed-exitcode", help="3 when there are changes.")] = False,
     config: Annotated[
-        str | None,
-        typer.Option("--config", "-c", metavar="FILE", help="Under this tieline.yaml instead; on the store's machine."),
+        str | None, typer.Option("--config", "-c", metavar="FILE", help="Under this tieline.yaml instead.")
     ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Count the changes of all contracts.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what would change in which system, and change nothing."""
-    from tieline.entrypoints.cli import ordering, output, views
+    from tieline.entrypoints.cli import output, planning, views
+    from tieline.entrypoints.cli.client import Client
 
-    found = ordering.plan(contract, config)
+    if (contract is None) != every:
+        raise problem("Name one contract, or --all.", code="usage", status=400)
+    with Client.open() as hub:
+        if contract is None:
+            summary = planning.plan_all(hub, config)
+            found, lines, changing = summary.document(), list(summary.lines()), bool(summary.changing)
+        else:
+            found = planning.plan(hub, contract, config)
+            lines, changing = [*views.plan_lines(found), *views.next_step(found, config)], views.changes(found)
     if as_json:
         output.document(found)
     else:
-        for line in views.plan_lines(found):
+        for line in lines:
             output.out().print(line, markup=False)
-        if views.plan_id(found):
-            output.out().print(f"\nTo apply exactly this plan:\n  tieline apply {views.plan_id(found)}", markup=False)
-        elif config is not None and views.changes(found):
-            output.out().print(
-                f"\nTo apply it, start the hub with this file:\n  tieline up --config {config}", markup=False
-            )
-    if detailed_exitcode and views.changes(found):
+    if detailed_exitcode and changing:
         raise typer.Exit(CHANGES)
 
 
@@ -98,3 +101,27 @@ def retry(
         output.document(found)
         return
     output.out().print(f"Looking again at {f'hold {hold}' if hold else f'contract {contract}'}.", markup=False)
+
+
+@guarded
+def settle(
+    hold: Annotated[str, typer.Argument(help="The AMBIGUOUS hold's id, as `tieline list holds` shows it.")],
+    there: Annotated[
+        str | None, typer.Option("--there", metavar="EXTERNAL_ID", help="It is there, under this id.")
+    ] = None,
+    not_there: Annotated[
+        bool, typer.Option("--not-there", help="It is certainly not there: send it once more.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what you saw in the system after a call whose answer was lost. Look first: this decides what is sent."""
+    from tieline.entrypoints.cli import ordering, output
+    from tieline.entrypoints.cli.client import Client
+
+    with Client.open() as hub:
+        found = ordering.settle(hub, hold, there, not_there=not_there)
+    if as_json:
+        output.document(found)
+        return
+    done = "it is sent once more" if not_there else f"it counts as written under {there} and is read back"
+    output.out().print(f"Settled hold {hold}: {done}.", markup=False)

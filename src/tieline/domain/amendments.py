@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from itertools import combinations
 
 from tieline.domain.contract import line_name
@@ -146,7 +146,7 @@ def _conflicts(contract: Contract, amendments: Sequence[Amendment]) -> _Faults:
             if other is None or other == change.rate or not _overlap(a, b) or _overruled(a, b, change.line_id, signed):
                 continue
             reason = (
-                f"both were signed at {a.signed_at} and set another rate for line {line_name(contract, change.line_id)}"
+                f"both were signed at {_spelled(a)} and set another rate for line {line_name(contract, change.line_id)}"
             )
             yield a, _conflict(contract, a, b, reason)
             yield b, _conflict(contract, b, a, reason)
@@ -195,6 +195,10 @@ def _lowers(late: Amendment, early: Amendment, line_id: str, amendments: Sequenc
 
 def _conflict(contract: Contract, one: Amendment, other: Amendment, reason: str) -> Finding:
     return finding("AMENDMENT_CONFLICT", number=one.number, other=other.number, contract=contract.number, reason=reason)
+
+
+def _spelled(a: Amendment) -> str:
+    return f"{a.signed_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if a.signed_at else "no time"
 
 
 def _ordered(a: Amendment) -> bool:

@@ -127,7 +127,7 @@ class Reader:
         parts = {"lines": street, **{part: self._part(value, part) for part in ("locality", "postcode", "country")}}
         if value:
             for part in (part for part, text in parts.items() if not text):
-                self._faults.append(sdk.Fault(f"/properties/{name}/value/{part}", "is empty"))
+                self._faults.append(sdk.Fault(f"/properties/{name}/value/{part}", f"has no {part}"))
         return sdk.Address(
             street=street, city=parts["locality"], postal_code=parts["postcode"], country=self._country(name, parts)
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -70,7 +71,8 @@ class TwoErps:
             str(self.after),
             "--json",
         ]
-        shown = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+        hub = {"TIELINE_URL": self.hub.url, "TIELINE_API_KEY": self.hub.keys[TENANT]}
+        shown = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=os.environ | hub)
         assert shown.returncode == 0, shown.stderr
         items = json.loads(shown.stdout)["items"]
         return {(i["action"], i["system"], i["kind"], i["key"]) for i in items if i["action"] != "none"}

@@ -19,8 +19,9 @@ HALF_A_CENT = (151, 163, 177, 185, 199)  # with thirds and hundredths of hours t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hours:
-    """One approved entry. `invoice` is the number of the invoice that must bill it: 0 or 1."""
+    """One approved entry. `invoice` is the number of the invoice that must bill it: 0 or 1. No two have one `number`."""
 
+    number: int
     line: int
     who: str
     on: date
@@ -78,7 +79,9 @@ def _paper(n: int, chance: random.Random, days: Calendar) -> Paper:
         for number in range(1, n % 3 + 1)
     )
     middle = days.today - timedelta(days=8)
-    hours = tuple(_hours(chance, days, middle, invoice, line) for invoice in (0, 1) for line in (1, 2) for _ in (0, 1))
+    hours = tuple(
+        _hours(chance, days, middle, invoice, line, k) for invoice in (0, 1) for line in (1, 2) for k in (0, 1)
+    )
     return Paper(
         record=record, client=_client(n), rates=tuple(rates), changes=changes, hours=hours, through=(middle, days.today),
         amendments=tuple(_amendment(record, change) for change in changes),
@@ -89,10 +92,17 @@ def _client(n: int) -> str:
     return f"Chaos Client {n // 2} Inc."
 
 
-def _hours(chance: random.Random, days: Calendar, middle: date, invoice: int, line: int) -> Hours:
+def _hours(chance: random.Random, days: Calendar, middle: date, invoice: int, line: int, k: int) -> Hours:
     first, last = (days.start, middle) if invoice == 0 else (middle + timedelta(days=1), days.today)
     on = first + timedelta(days=chance.randrange((last - first).days + 1))
-    return Hours(line=line, who=chance.choice(WHO), on=on, hours=chance.choice(HOURS), invoice=invoice)
+    return Hours(
+        number=4 * invoice + 2 * line + k,
+        line=line,
+        who=chance.choice(WHO),
+        on=on,
+        hours=chance.choice(HOURS),
+        invoice=invoice,
+    )
 
 
 def _record(n: int, rates: list[int], days: Calendar, lines: tuple[tuple[str, str], ...] = LINES) -> Record:

@@ -56,7 +56,7 @@ class Firm:
     async def _hand_in(self, paper: Paper, one: Hours) -> None:
         event = inbox.approved_hours(
             contract_id=paper.id, line_id=paper.line(one.line), resource_id=one.who, work_date=one.on, hours=one.hours,
-            narrative=f"Chaos {one.line}",
+            narrative=f"Piece of work {one.number}",
         )  # fmt: skip
         self.events[event["id"]] = event
         await self.sender.event(event)

@@ -155,6 +155,17 @@ def test_a_second_contract_may_not_change_the_tax_of_a_client_that_trades_alread
     assert codes(world.say()) == {"CLIENT_TERMS_DIFFER"}
 
 
+def test_a_contract_that_suddenly_names_another_client_is_a_question_and_opens_no_second_customer() -> None:
+    world = World().add(contract(), client())
+    world.settle()
+    world.add(contract(client_id="cli_other"), client(id="cli_other", name="Hanse Logistics SE"))
+    said = world.say()
+    assert codes(said) == {"CLIENT_CHANGED"}
+    (hold,) = holds(said).values()
+    assert "Hanse Logistics SE" in hold.sentence
+    assert not [decision for decision in said if isinstance(decision, Desired)]
+
+
 def test_the_hold_of_a_contract_says_how_much_money_hangs_on_it() -> None:
     (hold,) = holds(World().add(contract()).say()).values()
     assert (hold.amount, hold.currency, hold.owner) == ("20000.00", "EUR", "sales")

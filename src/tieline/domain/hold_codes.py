@@ -76,6 +76,14 @@ CONTRACT_CODES = (
         "Correct {field} on the contract in the CLM, or agree one {field} for all contracts of this client.",
     ),
     hold_code(
+        "CLIENT_CHANGED",
+        "sales",
+        "Contract now names another client",
+        "Contract {number} is set up for {existing} in {system}, and its CLM record now names {wanted}.",
+        "Restore the name in the CLM if it was mistyped; if the client was renamed, rename the customer in {system} "
+        "and keep the CLM's counterparty, or sign a new contract with the new client.",
+    ),
+    hold_code(
         "LEGAL_ENTITY_UNKNOWN",
         "finance",
         "Legal entity is not configured",

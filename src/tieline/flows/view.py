@@ -16,7 +16,7 @@ from tieline.domain.documents import Invoice, TimeCharge
 from tieline.domain.firm import Firm
 from tieline.domain.holds import Finding, finding
 from tieline.domain.invoicing import InvoiceWithdrawal, billed_charges
-from tieline.domain.names import client_document_id, posting_id
+from tieline.domain.names import client_document_id, project_id, posting_id
 from tieline.domain.rates import KnownAmendment
 from tieline.domain.records import Amendment, ClientRecord, Contract, InvoiceRequest, TimeEntry
 from tieline.kit.canonical import digest, restore
@@ -126,6 +126,7 @@ class ContractView:
         return (
             *check_contract(self.contract, client, self.firm, approved=approved),
             *self._client_trades_otherwise(),
+            *self._client_changed(),
         )
 
     @cached_property
@@ -167,6 +168,18 @@ class ContractView:
     def _core_unreadable(self) -> dict[str, str]:
         money = self.charges.unreadable | self.invoices.unreadable | self.withdrawals.unreadable
         return self.contracts.unreadable | self.clients.unreadable | self.amendments.unreadable | money
+
+    def _client_changed(self) -> Iterator[Finding]:
+        """A project that exists belongs to a client; another name in the CLM is a question, not a second customer."""
+        contract = self.contract
+        wanted = client_document_id(self.tenant, contract.client_id, contract.legal_entity)
+        for view in self.snapshot.replicas.get(("project", project_id(self.tenant, contract.id)), ()):
+            existing = (view.doc or {}).get("client_id")
+            if view.confirmed_revision > 0 and existing not in (None, wanted):
+                name = self.client.value.name if self.client else contract.client_id
+                yield finding(
+                    "CLIENT_CHANGED", number=contract.number, existing=existing, system=view.system, wanted=name
+                )
 
     def _client_trades_otherwise(self) -> Iterator[Finding]:
         """One client document serves all contracts of a legal entity: the second contract may not change its terms."""

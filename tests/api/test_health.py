@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -22,8 +23,37 @@ async def test_a_hub_with_its_store_is_ready_and_says_why(house: House) -> None:
         verbose = (await http.get("/readyz?verbose=1")).json()
         assert (await http.get("/version")).json()["version"]
     assert {name: check["ok"] for name, check in verbose["checks"].items()} == {
-        "database": True, "intake": True, "schema": True, "durability": True, "queue": True,
+        "database": True, "intake": True, "schema": True, "durability": True, "queue": True, "leases": False,
     }  # fmt: skip
+    assert re.fullmatch(r"migrated to \d{4}", verbose["checks"]["schema"]["seen"])
+
+
+async def test_a_hub_without_a_worker_is_ready_and_says_that_nobody_works(house: House) -> None:
+    async with house.client(None) as http:
+        answer = await http.get("/readyz?verbose=1")
+        leases = answer.json()["checks"]["leases"]
+        assert (answer.status_code, leases["ok"]) == (200, False)
+        assert (
+            leases["seen"] == "0 worker(s) alive, 256 shard(s) without one"
+            and "tieline run worker" in leases["way_out"]
+        )
+        house.seed("workers", worker_id="w1", role="worker", host="here", lease_until="2999-01-01T00:00:00Z")
+        house.rows("update shards set owner = 'w1' returning 1")
+        leases = (await http.get("/readyz?verbose=1")).json()["checks"]["leases"]
+    assert leases == {
+        "ok": True, "expected": "every shard has a living worker", "way_out": "",
+        "seen": "1 worker(s) alive, 0 shard(s) without one",
+    }  # fmt: skip
+
+
+async def test_a_store_older_than_the_code_is_not_ready_and_a_newer_one_is(house: House) -> None:
+    """Migrations run before the code that needs them, so old processes go on until they are replaced."""
+    for known, status in (("9999", 503), ("0000", 200)):
+        app = create_app(replace(house.services, schema_version=known))
+        async with replace(house, app=app).client(None) as http:
+            answer = await http.get("/readyz?verbose=1")
+        assert answer.status_code == status
+        assert answer.json()["checks"]["schema"]["expected"] == f"migrated to {known} or later"
 
 
 async def test_a_store_that_is_not_migrated_is_not_ready(house: House) -> None:
@@ -32,7 +62,7 @@ async def test_a_store_that_is_not_migrated_is_not_ready(house: House) -> None:
     async with house.client(None) as http:
         answer = await http.get("/readyz?verbose=1")
     assert answer.status_code == 503
-    assert [name for name, check in answer.json()["checks"].items() if not check["ok"]] == ["schema"]
+    assert [name for name, check in answer.json()["checks"].items() if not check["ok"]] == ["schema", "leases"]
 
 
 @asynccontextmanager

@@ -67,6 +67,18 @@ def on_hold() -> dict[str, Any]:
     return {**line("con_2", "blocked", **state), **nothing_open(), "holds": [hold], "replicas": replicas}
 
 
+def ambiguous() -> dict[str, Any]:
+    """A call was sent, its answer was lost, and nobody can ask the system."""
+    hold = {
+        **on_hold()["holds"][0], "hold_id": "0192f0aa-0000-7000-8000-000000000005", "code": "AMBIGUOUS", "source": "push",
+        "subject": "tryton/invoice/inv_5", "owner": "integration", "sentence": "tryton: the answer was lost.",
+        "way_out": "Look in the system whether the document is there, then settle the hold.",
+    }  # fmt: skip
+    state = {"why": hold["sentence"], "next_actor": "integration"}
+    replicas = [replica("invoice", "ambiguous", None, next_actor="integration")]
+    return {**line("con_5", "blocked", **state), **nothing_open(), "holds": [hold], "replicas": replicas}
+
+
 def with_plan() -> dict[str, Any]:
     item = {
         "replica_id": "tryton/billing_rule/bil_1", "action": "update", "system": "tryton", "kind": "billing_rule",
@@ -180,5 +192,5 @@ def stray() -> dict[str, Any]:
 
 
 def everything() -> Answers:
-    found = (in_step(), on_hold(), with_plan(), with_invoice())
+    found = (in_step(), on_hold(), with_plan(), with_invoice(), ambiguous())
     return Answers({contract["id"]: contract for contract in found}, strays=[stray()])

@@ -12,7 +12,15 @@ from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.browser
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}}
-PATHS = ("", "contracts/con_1", "contracts/con_2", "contracts/con_3", "contracts/con_4", "contracts/con_9")
+PATHS = (
+    "",
+    "contracts/con_1",
+    "contracts/con_2",
+    "contracts/con_3",
+    "contracts/con_4",
+    "contracts/con_5",
+    "contracts/con_9",
+)
 Light = Literal["light", "dark"]
 
 

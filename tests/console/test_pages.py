@@ -50,7 +50,7 @@ def test_a_firm_without_contracts_reads_when_the_first_one_will_appear(client: h
 
 
 def test_a_filter_that_leaves_nothing_says_so_and_offers_all(client: httpx2.Client, answers: Answers) -> None:
-    del answers.contracts["con_2"]
+    del answers.contracts["con_2"], answers.contracts["con_5"]
     log_in(client)
     page = client.get("/console/?status=blocked").text
     assert "No contract has this status" in page and "Show all" in page
@@ -61,6 +61,36 @@ def test_the_contract_page_names_reason_owner_money_and_the_command(client: http
     page = client.get("/console/contracts/con_2").text
     for said in ("names service line DATTA", "pmo", "EUR 46,000", "tieline retry --hold", "Look again now"):
         assert said in page
+
+
+def test_D4_after_a_lost_answer_a_person_says_what_was_seen_and_cannot_just_try_again(
+    client: httpx2.Client, answers: Answers
+) -> None:
+    log_in(client)
+    page = client.get("/console/contracts/con_5").text
+    assert "the answer was lost" in page and "tieline settle 0192f0aa" in page and "Look again now" not in page
+    places = re.findall(r'action="([^"]*/settle)"', page)
+    assert len(places) == 2
+    client.post(places[0], data={"csrf": csrf(page), "external_id": " 4711 "})
+    client.post(places[1], data={"csrf": csrf(page), "happened": "no"})
+    order = f"holds/{answers.contracts['con_5']['holds'][0]['hold_id']}/settle"
+    assert [(path, body) for path, _, body in answers.orders] == [
+        (order, {"external_id": "4711"}),
+        (order, {"happened": False}),
+    ]
+
+
+def test_a_lost_answer_that_belongs_to_no_contract_is_settled_from_the_list(
+    client: httpx2.Client, answers: Answers
+) -> None:
+    stray = {**answers.contracts["con_5"]["holds"][0], "contract_id": None}
+    answers.strays = [stray]
+    page = log_in(client).text
+    places = re.findall(r'action="([^"]*/settle)"', page)
+    assert client.post(places[1], data={"csrf": csrf(page), "happened": "no"}).status_code == 200
+    assert [(path, body) for path, _, body in answers.orders] == [
+        (f"holds/{stray['hold_id']}/settle", {"happened": False})
+    ]
 
 
 def test_a_plan_shows_old_and_new_and_its_button_applies_exactly_it_once(

@@ -17,6 +17,8 @@ from tieline.kit.errors import NotFound
 
 _PATIENCE_S = 2.0
 _SETTINGS = "select name, setting from pg_settings where name in ('fsync', 'synchronous_commit', 'full_page_writes')"
+_SHARDS = """select count(*) filter (where w.worker_id is null), count(distinct w.worker_id)
+from shards s left join workers w on w.worker_id = s.owner and w.lease_until > clock_timestamp()"""
 Check = dict[str, Any]
 
 
@@ -32,14 +34,14 @@ class Health:
         checks = {
             "database": await _database(self._services.pool),
             "intake": await _database(self._services.edge_pool),
-            "schema": await _schema(self._services.pool),
+            "schema": await _schema(self._services.pool, self._services.schema_version),
             "durability": await _durability(self._services.pool),
             "queue": _queue(self._batcher),
         }
         fine = all(check["ok"] for check in checks.values())
         document: dict[str, Any] = {"status": "ready" if fine else "not_ready"}
-        if "verbose" in request.query_params:
-            document["checks"] = checks
+        if "verbose" in request.query_params:  # without a worker we are ready all the same: what arrives is kept
+            document["checks"] = {**checks, "leases": await _leases(self._services.pool)}
         return JSONResponse(document, 200 if fine else 503, headers={} if fine else {"retry-after": "2"})
 
     async def version(self, request: Request) -> Response:
@@ -61,13 +63,29 @@ async def _database(pool: Pool) -> Check:
     return _check(True, "answers", "answers")
 
 
-async def _schema(pool: Pool) -> Check:
-    """A server that answers but is not migrated, or refuses our role, can do none of our work."""
+async def _schema(pool: Pool, known: str) -> Check:
+    """A server that answers but is not migrated, or refuses our role, can do none of our work. A newer one can: migrations
+    run before the code that needs them.
+    """
+    expected = f"migrated to {known} or later" if known else "migrated"
     try:
         await _ask(pool, "select count(*) from authenticate('')")
+        found = await _ask(pool, "select max(version_num) from alembic_version")
     except (psycopg.Error, psycopg_pool.PoolTimeout, TimeoutError, OSError):
-        return _check(False, "migrated", "not migrated, or not ours to use", "run the migrations: `tieline up` does")
-    return _check(True, "migrated", "migrated")
+        return _check(False, expected, "not migrated, or not ours to use", "run the migrations: `tieline up` does")
+    version = str(found[0][0])
+    return _check(version >= known, expected, f"migrated to {version}", "run the migrations: `tieline up` does")
+
+
+async def _leases(pool: Pool) -> Check:
+    """Every shard belongs to a worker that is alive, else what arrives is kept and not worked on."""
+    expected = "every shard has a living worker"
+    try:
+        ((idle, workers),) = await _ask(pool, _SHARDS)
+    except (psycopg.Error, psycopg_pool.PoolTimeout, TimeoutError, OSError):
+        return _check(False, expected, "cannot be asked", "start PostgreSQL")
+    seen = f"{workers} worker(s) alive, {idle} shard(s) without one"
+    return _check(idle == 0, expected, seen, "start a worker: `tieline run worker`; after a crash wait a few seconds")
 
 
 async def _durability(pool: Pool) -> Check:

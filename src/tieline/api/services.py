@@ -24,7 +24,8 @@ def no_other(tenant: str, text: str) -> TenantSetup:
 class Services:
     """`pool` is of the API's database role, `edge_pool` of the edge's. `cursor_key` signs paging cursors and is the same
     in all processes. `clock` answers the present instant in UTC. `compile_setup` makes of a tenant and a configuration's
-    text what may be planned with, connected to nothing; it raises Rejected with all faults.
+    text what may be planned with, connected to nothing; it raises Rejected with all faults. `schema_version` is the newest
+    migration that this code knows, empty when nobody minds.
     """
 
     pool: Pool
@@ -33,6 +34,7 @@ class Services:
     commands: Commands
     clock: Callable[[], datetime]
     cursor_key: bytes
+    schema_version: str = ""
     compile_setup: Callable[[str, str], TenantSetup] = no_other
     version: str = "0.1.0"
     commit: str = "unknown"

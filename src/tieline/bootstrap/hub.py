@@ -18,6 +18,7 @@ from tieline import __version__
 from tieline.adapters.cipher import AesCipher, key_of
 from tieline.adapters.config import Settings, load
 from tieline.adapters.postgres import launcher, roles
+from tieline.adapters.postgres.migrate import head
 from tieline.adapters.postgres.pools import pool as make_pool
 from tieline.adapters.postgres.pools import tenant_tx
 from tieline.adapters.postgres.principals import ApiKey, create_principal
@@ -87,7 +88,7 @@ async def hub(
         commands = EngineCommands(pools["api"], built.landscape, clock)
         services = Services(
             pool=pools["api"], edge_pool=pools["edge"], landscape=built.landscape, commands=commands, clock=clock,
-            cursor_key=sha256(b"cursor" + key).digest(), version=__version__, compile_setup=supposed_setup,
+            cursor_key=sha256(b"cursor" + key).digest(), version=__version__, compile_setup=supposed_setup, schema_version=head(),
         )  # fmt: skip
         worker = make_worker(settings, cluster, pools["worker"], built.landscape, AesCipher(key), clock)
         yield Hub(

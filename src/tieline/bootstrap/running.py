@@ -25,6 +25,7 @@ from tieline.console import Doors, create_console
 from tieline.kit.errors import Unavailable
 
 HOUSEKEEPING_S = 3600.0
+CONNECTIONS_MAX = 1000  # more are told 503 at once, instead of everybody becoming slow
 LOCAL_SCOPES = (
     "contract:read", "event:read", "hold:retry", "invoice:release", "invoice:request", "plan:apply",
     "system:read", "time:write",
@@ -68,7 +69,8 @@ async def served_site(settings: Settings, site: ASGIApp) -> AsyncIterator[Served
     """Listen where the settings say; requests under way are finished at the end."""
     config = uvicorn.Config(
         site, host=settings.listen.host, port=settings.listen.port, log_level="warning", access_log=False,
-        server_header=False, timeout_graceful_shutdown=10,
+        server_header=False, timeout_graceful_shutdown=10, timeout_keep_alive=5,
+        http="httptools", ws="none", limit_concurrency=CONNECTIONS_MAX, backlog=CONNECTIONS_MAX,
     )  # fmt: skip
     server = _Server(config)
     serving = asyncio.create_task(server.serve())

@@ -42,9 +42,11 @@ def create_console(api: ASGIApp, *, doors: Doors, clock: Callable[[], float] = t
             Route("/enter/{code}", pages.enter, name="enter"),
             Route("/logout", pages.with_session(pages.logout), methods=["POST"], name="logout"),
             Route("/contracts/{id}", pages.with_session(pages.contract), name="contract"),
-            Route("/holds/{hold}/retry", pages.with_session(pages.retry_stray), methods=["POST"]),
+            Route("/holds/{hold}/retry", pages.with_session(pages.stray("hold")), methods=["POST"]),
+            Route("/holds/{hold}/settle", pages.with_session(pages.stray("settle")), methods=["POST"]),
             Route("/contracts/{id}/retry", pages.with_session(order("retry")), methods=["POST"]),
             Route("/contracts/{id}/holds/{hold}/retry", pages.with_session(order("hold")), methods=["POST"]),
+            Route("/contracts/{id}/holds/{hold}/settle", pages.with_session(order("settle")), methods=["POST"]),
             Route("/contracts/{id}/plans/{plan}/apply", pages.with_session(order("plan")), methods=["POST"]),
             Route("/contracts/{id}/invoices/{invoice}/release", pages.with_session(order("invoice")), methods=["POST"]),
             Mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static"),
@@ -169,7 +171,7 @@ class Pages:
         async def give(request: Request, session: Session) -> Response:
             path, once = address(what, request.path_params)
             fields = await form(request)
-            body = {"digest": fields["digest"]} if fields.get("digest") else {}
+            body = said(what, fields)
             reply = await self._api.post(session.api_key, path, body, once=once)
             if not reply.ok:
                 return await self.contract_page(request, session, refused=reply)
@@ -177,12 +179,17 @@ class Pages:
 
         return give
 
-    async def retry_stray(self, request: Request, session: Session) -> Response:
-        """A hold that belongs to no contract is looked at again; the list shows what came of it."""
-        reply = await self._api.post(session.api_key, f"/process/v1/holds/{request.path_params['hold']}/retry", {})
-        if not reply.ok:
-            return self.explained(request, session, reply)
-        return RedirectResponse(request.url_for("contracts"), 303, headers=HEADERS)
+    def stray(self, what: str) -> Page:
+        """The same for a hold that belongs to no contract; the list shows what came of it."""
+
+        async def give(request: Request, session: Session) -> Response:
+            path, once = address(what, request.path_params)
+            reply = await self._api.post(session.api_key, path, said(what, await form(request)), once=once)
+            if not reply.ok:
+                return self.explained(request, session, reply)
+            return RedirectResponse(request.url_for("contracts"), 303, headers=HEADERS)
+
+        return give
 
     def explained(self, request: Request, session: Session, reply: Reply) -> Response:
         if reply.status == 401:
@@ -206,11 +213,20 @@ def relative(request: Request) -> Callable[..., str]:
 def address(what: str, parts: dict[str, str]) -> tuple[str, str | None]:
     """The API operation behind a button, and the name under which it is given at most once."""
     return {
-        "retry": (f"/process/v1/contracts/{parts['id']}/retry", None),
+        "retry": (f"/process/v1/contracts/{parts.get('id')}/retry", None),
         "hold": (f"/process/v1/holds/{parts.get('hold')}/retry", None),
+        "settle": (f"/process/v1/holds/{parts.get('hold')}/settle", None),
         "plan": (f"/process/v1/plans/{parts.get('plan')}/apply", f"apply-{parts.get('plan')}"),
         "invoice": (f"/process/v1/invoices/{parts.get('invoice')}/release", f"release-{parts.get('invoice')}"),
     }[what]
+
+
+def said(what: str, fields: dict[str, str]) -> dict[str, Any]:
+    """The order's body: what a person saw in the other system, or the digest of what was shown."""
+    if what == "settle":
+        there = fields.get("external_id", "").strip()
+        return {"happened": False} if fields.get("happened") == "no" else {"external_id": there}
+    return {"digest": fields["digest"]} if fields.get("digest") else {}
 
 
 def timeline_of(reply: Reply) -> list[views.Doc]:

@@ -41,6 +41,7 @@ MATRIX: Mapping[str, Mapping[str, str]] = {
     "workers": {WORKER: "SIUD", API: "S", SCHEDULER: "SIUD"},
     "shards": {WORKER: "SU", API: "S", SCHEDULER: "S"},
     "retention": {SCHEDULER: "S", API: "S"},
+    "alembic_version": {API: "S"},  # `tieline doctor` names it
 }
 
 # What tieline_claims may read across tenants: keys and dates, nothing that a tenant wrote.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -179,3 +180,14 @@ async def test_a_notice_whose_answer_was_lost_is_not_repeated_and_nobody_is_aske
         assert await d.statuses() == {"a1": "ended"}
         assert await d.open_holds() == []
     assert len(shelf.puts) == 1
+
+
+async def test_a_notice_that_was_told_is_not_told_again_through_another_system(database: Database) -> None:
+    """The firm moves its mailbox: what the old one heard, the new one does not hear once more."""
+    old, new = Shelf(), Shelf(name="new")
+    async with desk(database, telling_flow, old, new) as d:
+        await told(d, 1, "invoice posted", 10)
+        d.setup = replace(d.setup, route=lambda role, legal_entity: "new")
+        await d.plan("item:a1")
+        await d.settle()
+    assert (len(old.puts), new.puts) == (1, [])

@@ -17,8 +17,8 @@ from database import Database
 from tieline.adapters.http import GuardedHttp
 from tieline.adapters.postgres import roles
 from tieline.engine.lanes import lock_lanes
-from tieline.engine.planning.load import load_states
 from tieline.engine.planning.lane_plan import plan_lane
+from tieline.engine.planning.load import load_states
 from tieline.engine.planning.store import store_plans
 from tieline.engine.rows import tenant_transaction
 from tieline.ports.decisions import Decision, Desired, Target

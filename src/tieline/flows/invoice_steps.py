@@ -90,12 +90,10 @@ def _posted(view: ContractView, invoice: Invoice) -> Iterator[Decision]:
         number=external_number(posting.external),
     )
     yield establish(event, subject=f"invoice:{invoice.id}", cause=f"invoice.posted:{invoice.id}")
-    if view.firm.system_for(NOTICES, invoice.legal_entity) is not None:
+    until = (posting.observed_at or view.snapshot.now) + _NOTICE_LIVES  # what was posted long ago is no news
+    if view.firm.system_for(NOTICES, invoice.legal_entity) is not None and until > view.snapshot.now:
         yield Notice(
-            target=notice_of(view, invoice.id),
-            doc=plain(event),
-            cause=f"invoice.posted:{invoice.id}",
-            expires_at=view.snapshot.now + _NOTICE_LIVES,
+            target=notice_of(view, invoice.id), doc=plain(event), cause=f"invoice.posted:{invoice.id}", expires_at=until
         )
 
 

@@ -16,7 +16,7 @@ from tieline.domain.documents import Invoice, TimeCharge
 from tieline.domain.firm import Firm
 from tieline.domain.holds import Finding, finding
 from tieline.domain.invoicing import InvoiceWithdrawal, billed_charges
-from tieline.domain.names import client_document_id, project_id, posting_id
+from tieline.domain.names import client_document_id, posting_id, project_id
 from tieline.domain.rates import KnownAmendment
 from tieline.domain.records import Amendment, ClientRecord, Contract, InvoiceRequest, TimeEntry
 from tieline.kit.canonical import digest, restore

@@ -39,6 +39,7 @@ class ReplicaView:
     doc: Json
     observed: Json = None
     external: Json = None
+    observed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,7 @@ class Wanted:
     subject: str | None = None
     covers: bytes | None = None
     expires_at: datetime | None = None
+    cause: str | None = None
     ended: str | None = None
     silent: bool = False  # nothing is sent: left in place, or the system has no way to end it
 
@@ -165,7 +166,7 @@ def _wanted(
         case Notice():
             return Wanted(
                 **common, lane=state.name, doc=decision.doc, digest=digest(decision.doc), nature="notice",
-                expires_at=decision.expires_at,
+                expires_at=decision.expires_at, cause=decision.cause,
             )  # fmt: skip
         case Ended():
             before = state.replicas.get(common["replica_id"])

@@ -131,7 +131,7 @@ def _view(row: Row) -> ReplicaView:
     return ReplicaView(
         kind=row["kind"], key=row["key"], system=row["system"], status=row["status"], revision=row["revision"],
         settled_revision=row["settled_revision"], confirmed_revision=row["confirmed_revision"], doc=row["doc"],
-        observed=row["observed"], external=row["external"],
+        observed=row["observed"], external=row["external"], observed_at=row["observed_at"],
     )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ async def store_plans(
     foreign = {i.wanted.lane for p in plans for i in p.apply} - {p.state.name for p in plans}
     await lock_lanes(cursor, setup.tenant, foreign, create=True)
     await _mint(cursor, setup.tenant, plans)
+    await _tell_once(cursor, setup.tenant, plans)
     await store_replicas(cursor, setup, plans, now)
     await store_proposals(cursor, setup, plans, journal.add)
     await _settle_holds(cursor, setup, plans, journal)
@@ -66,6 +67,15 @@ class _Journal:
                 legal_entity=lane["legal_entity"],
             )  # fmt: skip
         )
+
+
+async def _tell_once(cursor: Cursor, tenant: str, plans: Sequence[LanePlan]) -> None:
+    """A notice is planned at most once per cause, whatever system the role has moved to since."""
+    told = {digest_of("notice", item.wanted.cause): item for plan in plans for item in plan.apply if item.wanted.cause}
+    fresh = await new_causes(cursor, tenant, list(told))
+    stale = {id(item) for key, item in told.items() if key not in fresh and item.action == "create"}
+    for plan in plans:
+        plan.apply = [item for item in plan.apply if id(item) not in stale]
 
 
 async def _mint(cursor: Cursor, tenant: str, plans: Iterable[LanePlan]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from psycopg import AsyncConnection
 
 from tieline.engine.crashpoints import crash_point
+from tieline.engine.holds import lift_subjects
 from tieline.engine.leases import Leases, fence_sent
 from tieline.engine.pumps.envelopes import effect_key, envelope_of, sealed, unsealed
 from tieline.engine.rows import Cursor, Row, ask, tenant_transaction, write
@@ -90,6 +91,7 @@ async def _drop_expired(cursor: Cursor, tenant: str, rows: Sequence[Row], now: d
     """A notice that comes too late is not told any more."""
     late = [{"replica_id": row["replica_id"]} for row in rows if _expired(row, now) and row["status"] == "pending"]
     await write(cursor, _TOO_LATE, late, tenant)
+    await lift_subjects(cursor, tenant, "push", [row["replica_id"] for row in late])
 
 
 def _one_per_group(rows: Sequence[Row]) -> list[Row]:

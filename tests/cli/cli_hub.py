@@ -35,6 +35,11 @@ ITEMS = [
     {"action": "end", "kind": "work_element", "key": "wbs_9", "system": "tryton", "fields": []},
     {"action": "none", "kind": "client", "key": "cli_1", "system": "tryton", "fields": []},
 ]  # fmt: skip
+BROKEN = "tenants: oops"
+FAULTS = [
+    {"path": "/tenants", "message": "configuration:1:10: tenants must be a group of `name: value` lines"},
+    {"path": "/home", "message": "configuration:2:1: home is missing"},
+]
 LINE = {
     "id": "con_1", "number": "NW-1", "title": "Data platform", "client": "Hanse", "legal_entity": "DE01",
     "status": "in_step", "next_actor": "nobody", "held": None,
@@ -50,6 +55,7 @@ class Hub:
     items: list[dict[str, Any]] = field(default_factory=lambda: list(ITEMS))
     contracts: list[dict[str, Any]] = field(default_factory=lambda: [dict(LINE)])
     orders: list[tuple[str, str, Any]] = field(default_factory=list)
+    planned_under: list[str] = field(default_factory=list)
     url: str = ""
 
     def app(self) -> Starlette:
@@ -96,6 +102,15 @@ class Hub:
         return JSONResponse({"contract_id": "con_1", "nodes": [signed]})
 
     async def _preview(self, request: Request) -> Response:
+        body = json.loads(await request.body() or b"{}")
+        if body.get("configuration") == BROKEN:
+            return refused(422, "configuration_invalid", "2 faults.", errors=FAULTS)
+        if "configuration" in body:
+            self.planned_under.append(body["configuration"])
+            moved = [{**item, "action": "create", "system": "netsuite"} for item in self.items]
+            left = [{"system": "tryton", "count": len(moved), "replica_ids": []}]
+            plan = {"plan_id": None, "items": moved, "holds": [], "left": left}
+            return JSONResponse({"contract_id": request.path_params["id"], **plan})
         return JSONResponse({"contract_id": "con_1", "plan_id": "pln_1", "items": self.items, "holds": [HOLD]})
 
     async def _plan(self, request: Request) -> Response:
@@ -135,8 +150,8 @@ class Hub:
         return JSONResponse({"systems": [{"name": "tryton", "connector": "tryton", "roles": ["erp"], "in_step": 4}]})
 
 
-def refused(status: int, code: str, detail: str) -> Response:
-    document = {"type": f"/problems/{code}", "title": code, "status": status, "detail": detail, "code": code}
+def refused(status: int, code: str, detail: str, **more: Any) -> Response:
+    document = {"type": f"/problems/{code}", "title": code, "status": status, "detail": detail, "code": code, **more}
     return JSONResponse(document, status, media_type="application/problem+json")
 
 

@@ -8,7 +8,9 @@ import sys
 import typer
 
 from tieline.entrypoints.cli.commands import evidence, hub, plans, reading, rehearse, settings
+from tieline.entrypoints.cli.exits import INTERRUPTED, USAGE, problem, tell
 
+AS_DOCUMENTS = {"--json", "--jsonl"}
 SUMMARY = "Keeps a firm's systems in step with what was signed, from signature to posted invoice."
 
 app = typer.Typer(
@@ -27,7 +29,10 @@ for family in (hub, rehearse, plans, reading, evidence, settings):
 def main() -> None:
     """Runs the command; a reader that has gone away (a closed pipe) is not an error."""
     try:
-        app()
+        if AS_DOCUMENTS.isdisjoint(sys.argv):
+            app()
+        else:
+            sys.exit(for_scripts())
     except BrokenPipeError:
         leave_quietly()
     finally:
@@ -35,6 +40,23 @@ def main() -> None:
             sys.stdout.flush()
         except BrokenPipeError:
             leave_quietly()
+
+
+def for_scripts() -> int:
+    """The command, whose every failure is a document: also of a word that no command knows."""
+    command = typer.main.get_command(app)
+    try:
+        return int(command.main(standalone_mode=False) or 0)
+    except typer.Abort:
+        return INTERRUPTED
+    except Exception as error:
+        said = getattr(error, "format_message", None)  # click's own refusals, wherever typer keeps click
+        if said is None:
+            raise
+        way_out = "`tieline --help` and `tieline COMMAND --help` show the words"
+        found = problem(said(), code="usage", status=400, exit_code=USAGE, way_out=way_out)
+        tell(found, as_json=True)
+        return USAGE
 
 
 def leave_quietly() -> None:

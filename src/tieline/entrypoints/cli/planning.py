@@ -84,7 +84,6 @@ class Summary:
 
     def lines(self) -> Iterator[str]:
         yield f"Plan for {self.contracts} contracts, of which {len(self.changing)} change"
-        yield ""
         for (system, kind, action), count in sorted(self.changes.items()):
             title = views.TITLES.get(kind, kind)
             yield f"  {views.SIGNS.get(action, '?')} {action} {count} × {title} in {system}"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from api_house import House, record, replica
-from flows import world as paper
 
+from flows import world as paper
 from tieline.api.app import create_app
 from tieline.bootstrap import supposed_setup
 from tieline.engine.commands import EngineCommands

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from tieline.engine.pumps.pump import BUSY, GATHER_S, Pump
 from tieline.engine.pumps.takeover import take_over
 from tieline.ports.landscape import Cipher, Landscape
 
+FINISHERS = 2  # while one waits for its commit, the other takes what has finished since
 IDLE_S = 0.5  # how long a loop waits when nobody wakes it: notices may get lost, work may not
 log = structlog.get_logger("tieline.worker")
 _AWAY = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, OSError)
@@ -52,7 +53,7 @@ class Worker:
 
     async def run(self) -> None:
         """Work until stopped. Losing the store pauses the worker; it goes on when the store is back."""
-        finishing = asyncio.create_task(self._finishing())
+        finishing = [asyncio.create_task(self._finishing()) for _ in range(FINISHERS)]
         loops = [
             self._beating(), self._listening(), self._loop("intake", self.intake.round, self._intake_wanted),
             self._loop("planner", self.planner.round, self._plan_wanted),
@@ -70,13 +71,14 @@ class Worker:
         for event in (self._intake_wanted, self._plan_wanted, self.pump.wanted):
             event.set()
 
-    async def _end(self, finishing: asyncio.Task[None]) -> None:
+    async def _end(self, finishing: Sequence[asyncio.Task[None]]) -> None:
         await self.intake.drain()
-        finishing.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await finishing
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.pump.settled(), timeout=20)
+        for one in finishing:
+            one.cancel()
+        await asyncio.gather(*finishing, return_exceptions=True)
         with contextlib.suppress(*_AWAY):
-            await asyncio.wait_for(self.pump.drain(), timeout=20)
             async with self.pool.connection() as connection:
                 await self.leases.leave(connection)
 

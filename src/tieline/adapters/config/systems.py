@@ -47,8 +47,13 @@ def compile_systems(
 
 def _system(name: str, given: SystemPart, settings: Any, references: Mapping[str, str]) -> SystemSettings:
     return SystemSettings(
-        name=name, connector=given.connector, settings=settings, secret_refs=references, overlay=given.overlay,
-        poll_every_s=given.poll_every_s, call_life_s=given.call_life_s,
+        name=name,
+        connector=given.connector,
+        settings=settings,
+        secret_refs=references,
+        overlay=given.overlay,
+        poll_every_s=given.poll_every_s,
+        call_life_s=given.call_life_s,
     )
 
 

@@ -30,19 +30,22 @@ def pool(
     """A closed pool: open it with `async with`. `conninfo` is the cluster's for the component's role.
 
     `transaction_s`: after so long a transaction is ended, so that a process that stands still keeps no locks (D5, F26).
-    Connections come back without a tenant, whatever happened while they were out (X23).
+    Connections come back without a tenant, whatever happened while they were out (X23). A worker sets nothing for a
+    session, only for a transaction, and saves the reset.
     """
-    limit_ms = round(1000 * (transaction_s or (_WORKER_TRANSACTION_S if component == "worker" else _TRANSACTION_S)))
+    worker = component == "worker"
+    limit_ms = round(1000 * (transaction_s or (_WORKER_TRANSACTION_S if worker else _TRANSACTION_S)))
     settings = f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} -c idle_in_transaction_session_timeout={limit_ms}"
     options = " ".join(filter(None, [str(conninfo_to_dict(conninfo).get("options") or ""), settings]))
     return AsyncConnectionPool(
         make_conninfo(conninfo, options=options, application_name=f"tieline-{component}"),
-        kwargs={"autocommit": True},  # transactions are explicit, and `reset all` is not undone by a rollback
+        # Transactions are explicit, and `reset all` is not undone by a rollback.
+        kwargs={"autocommit": True, "prepare_threshold": 1 if worker else 5},
         min_size=min_size,
         max_size=max_size,
         open=False,
         configure=partial(_limit_transactions, limit_ms),
-        reset=partial(_forget_tenant, limit_ms),
+        reset=None if worker else partial(_forget_tenant, limit_ms),
         timeout=10.0,
         name=f"tieline-{component}",
     )

@@ -85,9 +85,13 @@ async def flush_readings(
 
 
 async def _busy_lanes(cursor: Cursor, tenant: str, lanes: set[str]) -> set[str]:
-    """Lanes with calls under way: each of those ends in a wake-up of its own, so one planning sees all that is confirmed."""
+    """Lanes with calls under way: each of those ends in a wake-up of its own, so one planning sees all that is confirmed.
+
+    One reader of a lane at a time: two that finish at once would each take the other for the one that is still under way.
+    """
     if not lanes:
         return set()
+    await cursor.execute(_ONE_BY_ONE, (tenant, sorted(lanes)))
     await cursor.execute(_BUSY, (tenant, sorted(lanes)))
     return {row["planned_by"] for row in await cursor.fetchall()}
 
@@ -145,6 +149,8 @@ _SEEN = """update replicas p set status = r.status, confirmed_revision = r.confi
 from (select %s::text as tenant_id, x.* from jsonb_to_recordset(%s::jsonb) as x(replica_id text, status text,
   confirmed_revision int, observed jsonb, external jsonb, attempts int, problem jsonb)) r
 where p.tenant_id = r.tenant_id and p.replica_id = r.replica_id"""
+_ONE_BY_ONE = """select pg_advisory_xact_lock(key) from (
+  select hashtextextended(%s || '/' || lane, 7) as key from unnest(%s::text[]) as lane order by lane) as ordered"""
 _BUSY = """select distinct planned_by from replicas
 where tenant_id = %s and planned_by = any(%s) and (status = 'sending' or (status = 'written' and attempts = 0))"""
 _DONE = """delete from due d

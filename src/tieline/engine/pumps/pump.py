@@ -237,6 +237,11 @@ class Pump:
             if there:
                 await self._flush(flush_outcomes, tenant, [Outcome(sending=s, verdict=NOT_SENT) for s in there])
 
+    async def settled(self) -> None:
+        """Until nothing is under way, while somebody else calls `finish`."""
+        while self.under_way:  # noqa: ASYNC110  looked at once, at the very end
+            await asyncio.sleep(0.01)
+
     async def drain(self) -> None:
         """Let calls under way end and be flushed, for an ordered end."""
         while self._calls or not self._finished.empty():

@@ -11,6 +11,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from tieline.engine.holds import raise_holds
+from tieline.engine.lanes import wake
 from tieline.engine.leases import Leases, fence
 from tieline.engine.pumps.intents import Sending
 from tieline.engine.pumps.outcomes import push_hold
@@ -47,6 +48,7 @@ async def _resolve(
         await write(cursor, _EFFECTS, moves, setup.tenant)
         await write(cursor, _REPLICAS, moves, setup.tenant)
         await write(cursor, _DUE, [move for move in moves if move["step"]], setup.tenant)
+        await wake(cursor, setup.tenant, {row["planned_by"] or row["lane"] for row in left})
         stuck = [row for row, move in zip(left, moves, strict=True) if move["status"] == "ambiguous"]
         sentence = "nobody knows whether the last call had its effect, and the system cannot be asked"
         await raise_holds(cursor, setup.tenant, [push_hold(setup, row, "AMBIGUOUS", sentence) for row in stuck])

@@ -9,6 +9,7 @@ from typing import Any
 
 import uvloop
 
+from tieline.entrypoints.cli.running import log_to_stderr
 from tieline.kit.errors import Rejected
 
 WHAT = ("activation", "ingest")
@@ -18,6 +19,7 @@ def run(what: str, *, as_json: bool) -> bool:
     """Measure and print the figures. Raises Rejected for what is not measured here."""
     if what not in WHAT:
         raise Rejected(f"{what!r} is not measured here: choose {' or '.join(WHAT)}.")
+    log_to_stderr()
     measure = importlib.import_module(f"{__name__}.{what}").measure
     figures: dict[str, Any] = uvloop.run(measure(lambda text: print(text, file=sys.stderr)))
     if as_json:

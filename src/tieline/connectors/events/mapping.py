@@ -93,14 +93,14 @@ def _envelope_faults(event: Mapping[str, sdk.Json]) -> list[sdk.Fault]:
 
 
 @cache
-def _shape(record: Any) -> tuple[Mapping[str, Any], Mapping[str, Field[Any]]]:
+def _shape(accepted: Accepted) -> tuple[Mapping[str, Any], Mapping[str, Field[Any]]]:
     """Types and fields of a record, worked out once per class."""
-    return get_type_hints(record), {field.name: field for field in fields(record)}
+    return get_type_hints(accepted.record), {field.name: field for field in fields(accepted.record)}
 
 
 def _document_faults(data: Mapping[str, sdk.Json], accepted: Accepted) -> list[sdk.Fault]:
     """Field by field, because a sender wants to hear of all faults at once."""
-    hints, known = _shape(accepted.record)
+    hints, known = _shape(accepted)
     faults = [sdk.Fault(f"/data/{name}", "is not a field of this document") for name in data if name not in known]
     for name, field in known.items():
         if name in data:

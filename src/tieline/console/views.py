@@ -138,11 +138,16 @@ def spelled(value: Any) -> str:
 ASKS = frozenset({"AWAITING_RELEASE", "AWAITING_APPLY"})
 
 
+# What a system is told and does not hold.
+TOLD = frozenset({"invoice_notice"})
+
+
 def headline(contract: Doc) -> str:
     """One sentence: is it in step, and if not, why."""
     if contract.get("why"):
         return str(contract["why"])
-    systems = sorted({str(replica["system"]) for replica in contract.get("replicas", ())})
+    holding = (replica for replica in contract.get("replicas", ()) if replica["kind"] not in TOLD)
+    systems = sorted({str(replica["system"]) for replica in holding})
     return f"Every system holds what was signed: {', '.join(systems)}." if systems else "Nothing to do yet."
 
 

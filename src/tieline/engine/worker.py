@@ -53,9 +53,10 @@ class Worker:
 
     async def run(self) -> None:
         """Work until stopped. Losing the store pauses the worker; it goes on when the store is back."""
-        finishing = [asyncio.create_task(self._finishing()) for _ in range(FINISHERS)]
+        lasting = [asyncio.create_task(self._finishing()) for _ in range(FINISHERS)]
+        lasting.append(asyncio.create_task(self._beating()))  # the lease must outlive what is under way at the end
         loops = [
-            self._beating(), self._listening(), self._loop("intake", self.intake.round, self._intake_wanted),
+            self._listening(), self._loop("intake", self.intake.round, self._intake_wanted),
             self._loop("planner", self.planner.round, self._plan_wanted),
             self._loop("pump", self._pump_round, self.pump.wanted), self._loop("polling", self.polling.round, None, 1.0),
         ]  # fmt: skip
@@ -64,20 +65,20 @@ class Worker:
                 for loop in loops:
                     group.create_task(loop)
         finally:
-            await self._end(finishing)
+            await self._end(lasting)
 
     def stop(self) -> None:
         self._stopping.set()
         for event in (self._intake_wanted, self._plan_wanted, self.pump.wanted):
             event.set()
 
-    async def _end(self, finishing: Sequence[asyncio.Task[None]]) -> None:
+    async def _end(self, lasting: Sequence[asyncio.Task[None]]) -> None:
         await self.intake.drain()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.pump.settled(), timeout=20)
-        for one in finishing:
+        for one in lasting:
             one.cancel()
-        await asyncio.gather(*finishing, return_exceptions=True)
+        await asyncio.gather(*lasting, return_exceptions=True)
         with contextlib.suppress(*_AWAY):
             async with self.pool.connection() as connection:
                 await self.leases.leave(connection)
@@ -118,12 +119,11 @@ class Worker:
     async def _beating(self) -> None:
         """Renew the lease three times per period, and resolve what former owners of new shards left behind."""
         host = socket.gethostname()
-        while not self._stopping.is_set():
+        while True:
             started = time.monotonic()
             await self._guarded("leases", lambda: self._beat(host))
             rest = self.leases.lease_s / 3 - (time.monotonic() - started)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), timeout=max(rest, 0.05))
+            await asyncio.sleep(max(rest, 0.05))
 
     async def _beat(self, host: str) -> int:
         keep = frozenset({*self.pump.under_way.values(), *self.intake.shards_under_way()})

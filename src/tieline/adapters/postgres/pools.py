@@ -30,8 +30,7 @@ def pool(
     """A closed pool: open it with `async with`. `conninfo` is the cluster's for the component's role.
 
     `transaction_s`: after so long a transaction is ended, so that a process that stands still keeps no locks (D5, F26).
-    Connections come back without a tenant, whatever happened while they were out (X23). A worker sets nothing for a
-    session, only for a transaction, and saves the reset.
+    Connections come back without a tenant, whatever happened while they were out (X23).
     """
     worker = component == "worker"
     limit_ms = round(1000 * (transaction_s or (_WORKER_TRANSACTION_S if worker else _TRANSACTION_S)))
@@ -45,7 +44,7 @@ def pool(
         max_size=max_size,
         open=False,
         configure=partial(_limit_transactions, limit_ms),
-        reset=None if worker else partial(_forget_tenant, limit_ms),
+        reset=partial(_forget_tenant, limit_ms),
         timeout=10.0,
         name=f"tieline-{component}",
     )

@@ -39,7 +39,8 @@ check: .venv/dev  ## format, lint, types, layers: under a minute
 	$(BIN)/lint-imports
 
 test: .venv/dev browser check  ## everything that must pass: make test [T=tests/console]
-	$(BIN)/pytest -n 3 --dist loadfile $(or $(T),tests)
+	$(BIN)/pytest -n 3 --dist loadfile $(or $(T),tests --ignore=tests/chaos)
+	$(if $(T),,$(BIN)/pytest tests/chaos)
 
 exam: .venv/dev  ## examine the connectors: make exam [C="netsuite tryton"]
 	@$(BIN)/tieline exam $(C)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from tieline.engine.rows import Cursor, Row, write
+from tieline.engine.rows import Cursor, write
 from tieline.kit.canonical import Json
 from tieline.kit.ids import uuid7
 
@@ -56,11 +56,6 @@ async def lift_subjects(cursor: Cursor, tenant: str, source: str, subjects: Sequ
         await cursor.execute(_LIFT_SUBJECTS, (tenant, source, list(subjects)))
 
 
-async def open_holds(cursor: Cursor, tenant: str, lanes: Sequence[str]) -> list[Row]:
-    await cursor.execute(_OPEN, (tenant, list(lanes)))
-    return await cursor.fetchall()
-
-
 _RAISE = """insert into holds (tenant_id, hold_id, lane, code, subject, source, owner, sentence, way_out, evidence, amount,
   currency, case_key, input_id, correlation_id)
 select %s, hold_id, lane, code, subject, source, owner, sentence, way_out, evidence, amount, currency, case_key, input_id,
@@ -74,4 +69,3 @@ on conflict (tenant_id, lane, source, code, subject) where lifted_at is null do 
 _LIFT = "update holds set lifted_at = now() where tenant_id = %s and hold_id = any(%s) and lifted_at is null"
 _LIFT_SUBJECTS = """update holds set lifted_at = now()
 where tenant_id = %s and source = %s and subject = any(%s) and lifted_at is null"""
-_OPEN = "select * from holds where tenant_id = %s and lane = any(%s) and lifted_at is null"

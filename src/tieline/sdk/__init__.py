@@ -69,7 +69,6 @@ from tieline.sdk.capabilities import (
     WritesWorkElements,
 )
 from tieline.sdk.connector import Connector, ConnectorSettings, Manifest
-from tieline.sdk.fields import money_field, same_amount
 
 __all__ = [
     "Address",
@@ -130,10 +129,8 @@ __all__ = [
     "WritesTimeCharges",
     "WritesWorkElements",
     "instant",
-    "money_field",
     "plain",
     "restore",
-    "same_amount",
     "sdk",
     "stable_id",
 ]

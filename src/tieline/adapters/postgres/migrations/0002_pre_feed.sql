@@ -1,0 +1,2 @@
+-- The feed: gapless positions and the chain over sealed events.
+select 1;

@@ -1,0 +1,2 @@
+-- Webhooks out: endpoints, deliveries and their attempts.
+select 1;

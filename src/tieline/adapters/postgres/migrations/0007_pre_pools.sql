@@ -1,0 +1,2 @@
+-- Pools: what several lanes draw from.
+select 1;

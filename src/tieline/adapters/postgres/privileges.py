@@ -12,7 +12,7 @@ from tieline.adapters.postgres.roles import API, EDGE, SCHEDULER, WORKER
 VERBS = {"S": "select", "I": "insert", "U": "update", "D": "delete"}
 
 # Tables without tenant_id: who works on which shard, and rules of housekeeping. No tenant's words.
-INFRASTRUCTURE = ("workers", "shards", "retention", "schema_security", "alembic_version")
+INFRASTRUCTURE = ("workers", "shards", "duties", "retention", "schema_security", "alembic_version")
 
 MATRIX: Mapping[str, Mapping[str, str]] = {
     "tenants": {EDGE: "S", WORKER: "S", API: "SIU", SCHEDULER: "S"},
@@ -27,9 +27,16 @@ MATRIX: Mapping[str, Mapping[str, str]] = {
     "movements": {WORKER: "SI", API: "S", SCHEDULER: "S"},
     "events": {WORKER: "SI", API: "SI", SCHEDULER: "SI"},
     "fact_keys": {WORKER: "SI", API: "SI", SCHEDULER: "SI"},
+    "unsealed": {WORKER: "I", API: "SI", SCHEDULER: "SID"},
+    "seals": {API: "S", SCHEDULER: "SI"},
+    "sealed_lanes": {API: "S", SCHEDULER: "SIU"},
+    "feed_heads": {API: "S", SCHEDULER: "SIU"},
+    "feed_epochs": {API: "S", SCHEDULER: "SI"},
     "lanes": {WORKER: "SIU", API: "SIU", SCHEDULER: "SU"},
     "lane_dirty": {WORKER: "SID", API: "SI", SCHEDULER: "SI"},
-    "dependencies": {WORKER: "SID", API: "S", SCHEDULER: "S"},
+    "dependencies": {WORKER: "SIUD", API: "S", SCHEDULER: "S"},
+    "parts_due": {WORKER: "SIUD", API: "S", SCHEDULER: "S"},
+    "fanouts": {WORKER: "SIUD", API: "S", SCHEDULER: "S"},
     "replicas": {WORKER: "SIU", API: "SU", SCHEDULER: "SU"},
     "waits": {WORKER: "SIUD", API: "S", SCHEDULER: "S"},
     "due": {WORKER: "SIUD", API: "SIU", SCHEDULER: "SIU"},
@@ -38,8 +45,13 @@ MATRIX: Mapping[str, Mapping[str, str]] = {
     "approvals": {WORKER: "S", API: "SIU", SCHEDULER: "S"},
     "plans": {WORKER: "SIU", API: "SIU", SCHEDULER: "S"},
     "holds": {WORKER: "SIU", API: "SIU", SCHEDULER: "SIU"},
+    "pools": {WORKER: "SIU", API: "S", SCHEDULER: "S"},
+    "pool_periods": {WORKER: "SIU", API: "S", SCHEDULER: "S"},
+    "pool_draws": {WORKER: "SIU", API: "S", SCHEDULER: "S"},
+    "pool_movements": {WORKER: "SI", API: "S", SCHEDULER: "S"},
     "workers": {WORKER: "SIUD", API: "S", SCHEDULER: "SIUD"},
     "shards": {WORKER: "SU", API: "S", SCHEDULER: "S"},
+    "duties": {SCHEDULER: "SIU", API: "S"},
     "retention": {SCHEDULER: "S", API: "S"},
     "alembic_version": {API: "S"},  # `tieline doctor` names it
 }
@@ -55,6 +67,8 @@ CLAIMS_READS: Mapping[str, tuple[str, ...]] = {
     "effects": ("tenant_id", "intended_at", "effect_key", "replica_id", "state", "settle_after"),
     "principals": ("tenant_id", "principal_id", "name", "scopes", "key_hash", "expires_at", "revoked_at"),
     "holds": ("tenant_id", "lifted_at"),
+    "unsealed": ("tenant_id", "lane", "lane_seq"),
+    "feed_heads": ("tenant_id", "epoch", "position", "hash", "signed_epoch", "signed_position", "unsigned_since"),
 }
 
 FUNCTIONS: Mapping[str, tuple[str, ...]] = {
@@ -66,4 +80,6 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "authenticate(bytea)": (EDGE, API),
     "tenant_backlog()": (API, WORKER, SCHEDULER),
     "ensure_partitions(timestamptz)": (SCHEDULER,),
+    "claim_unsealed()": (SCHEDULER,),
+    "unsigned_heads()": (SCHEDULER,),
 }

@@ -1,0 +1,59 @@
+"""Every duty of the hub, in one list. Who adds one adds a line; who runs them is `tieline up` and `tieline run scheduler`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from tieline.adapters.config import Settings
+from tieline.adapters.postgres import launcher, roles
+from tieline.adapters.postgres.pools import pool as make_pool
+from tieline.adapters.vault import EnvFileVault
+from tieline.bootstrap.landscape import build_landscape
+from tieline.bootstrap.store import Pool, join_store
+from tieline.engine.duties import Duty, Runner
+from tieline.engine.duties.partitions import partitions_duty
+from tieline.ports.landscape import Landscape
+
+LEASE_S = 3.0  # with beats a second apart another scheduler has the duties of a dead one within 4 s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What a duty may be given. `pool` is of the scheduler's database role."""
+
+    pool: Pool
+    landscape: Landscape
+    clock: Callable[[], datetime]
+    settings: Settings
+
+
+def all_duties(place: Place) -> tuple[Duty, ...]:
+    return (partitions_duty(place.pool),)
+
+
+@contextlib.asynccontextmanager
+async def scheduler(
+    settings: Settings, cluster: launcher.Cluster, landscape: Landscape, clock: Callable[[], datetime]
+) -> AsyncIterator[Runner]:
+    """The duties and their runner, built but not running: the caller starts `run()` and ends it with `stop()`."""
+    async with make_pool(cluster.conninfo(roles.SCHEDULER), "scheduler", 1, 4) as pool:
+        place = Place(pool=pool, landscape=landscape, clock=clock, settings=settings)
+        owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        yield Runner(pool, all_duties(place), owner, LEASE_S)
+
+
+@contextlib.asynccontextmanager
+async def scheduler_only(settings: Settings, clock: Callable[[], datetime]) -> AsyncIterator[Runner]:
+    """One more scheduler on a store that another process has opened and migrated."""
+    vault = EnvFileVault()
+    async with contextlib.AsyncExitStack() as stack:
+        cluster = join_store(settings, vault)
+        built = build_landscape(settings, vault)
+        stack.push_async_callback(built.aclose)
+        yield await stack.enter_async_context(scheduler(settings, cluster, built.landscape, clock))

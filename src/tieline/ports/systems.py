@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from tieline.kit.canonical import Json
 
@@ -62,6 +62,33 @@ class Observed:
     ref: ExternalRef
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One document as a listing tells it. `row` is the connector's own: `listed` turns it into canonical fields."""
+
+    marker: str
+    ref: ExternalRef
+    row: Json
+    changed_at: str | None = None  # as the system spells it; for people
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """One page of a listing; `token` leads to the next, None: there is none."""
+
+    rows: tuple[Listed, ...]
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListOrder:
+    """Which documents to list: from `token` on, all or at least those changed since; or exactly those bearing `markers`."""
+
+    token: str | None = None
+    changed_since: datetime | None = None
+    markers: tuple[str, ...] = ()
+
+
 class System(Protocol):
     """One connected system of one tenant.
 
@@ -86,6 +113,19 @@ class System(Protocol):
 
     async def read(self, envelopes: Sequence[Envelope]) -> Sequence[Observed | None]:
         """Read back many documents of one kind, in order."""
+        ...
+
+
+@runtime_checkable
+class Lister(Protocol):
+    """A system whose populations can be listed. May raise the error tree; a listing has no effect."""
+
+    listed_kinds: tuple[str, ...]
+
+    async def list_documents(self, kind: str, order: ListOrder) -> Listing: ...
+
+    def listed(self, kind: str, found: Listed, ours: Json) -> Observed:
+        """The canonical fields of a row in the spelling of read-back; pure. `ours` is {} for what we do not know."""
         ...
 
 

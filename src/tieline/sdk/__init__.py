@@ -48,6 +48,9 @@ from tieline.ports.systems import (
     Change,
     Envelope,
     ExternalRef,
+    Listed,
+    Listing,
+    ListOrder,
     Notification,
     Observed,
     Operation,
@@ -57,6 +60,7 @@ from tieline.ports.systems import (
 )
 from tieline.ports.vault import Secret
 from tieline.sdk.capabilities import (
+    ListsDocuments,
     PostsInvoices,
     ReadsLedger,
     SourceOfRecords,
@@ -96,6 +100,10 @@ __all__ = [
     "InvoiceRequest",
     "Json",
     "LedgerLine",
+    "ListOrder",
+    "Listed",
+    "Listing",
+    "ListsDocuments",
     "Manifest",
     "Money",
     "NotAllowed",

@@ -17,7 +17,19 @@ from datetime import datetime
 from typing import ClassVar
 
 from tieline.domain.documents import LedgerLine
-from tieline.ports.systems import Change, Envelope, ExternalRef, Notification, Observed, Page, SourceItem
+from tieline.kit.canonical import Json
+from tieline.ports.systems import (
+    Change,
+    Envelope,
+    ExternalRef,
+    Listed,
+    Listing,
+    ListOrder,
+    Notification,
+    Observed,
+    Page,
+    SourceItem,
+)
 
 Read = Sequence[Observed | None]
 
@@ -154,6 +166,25 @@ class ReadsLedger(ABC):
     @abstractmethod
     async def ledger_of(self, invoice: ExternalRef, legal_entity: str) -> Sequence[LedgerLine]:
         """The posted move of an invoice; empty while it is not posted."""
+
+
+class ListsDocuments(ABC):
+    """Lists whole populations for the census, page by page, whoever made the documents.
+
+    `list_documents` tells what bears a marker, ours or another's; what bears none is left out. Pages may overlap and
+    rows may move between them while somebody works there: the census takes each document once and asks for what it
+    misses. Which documents were changed since a moment may be answered too widely, never too narrowly.
+    `listed` is pure: the canonical fields of one row in the spelling of read-back, where `ours` is the document that
+    we believe in, {} if none. The census calls it, because only the hub knows our documents.
+    """
+
+    listed_kinds: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    async def list_documents(self, kind: str, order: ListOrder) -> Listing: ...
+
+    @abstractmethod
+    def listed(self, kind: str, found: Listed, ours: Json) -> Observed: ...
 
 
 class SourceOfRecords(ABC):

@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
+from tieline.kit.canonical import Json
 from tieline.kit.errors import Defect
-from tieline.ports.systems import Envelope, ExternalRef, Observed, Operation
-from tieline.sdk.capabilities import Capability
+from tieline.ports.systems import Envelope, ExternalRef, Listed, Listing, ListOrder, Observed, Operation
+from tieline.sdk.capabilities import Capability, ListsDocuments
 from tieline.sdk.connector import Connector
 
 
@@ -23,6 +24,7 @@ class ConnectedSystem:
         self.mapping_version = connector.manifest.mapping_version
         self.concurrency = int(getattr(connector.settings, "concurrency", connector.manifest.concurrency))
         self.source = connector
+        self.listed_kinds = connector.listed_kinds if isinstance(connector, ListsDocuments) else ()
         self._operations = {key: _lived(each, call_life_s) for key, each in connector.manifest.operations.items()}
         self._verb_names = {c.kind: c.verb_name for c in _capabilities(type(connector))}
 
@@ -43,6 +45,17 @@ class ConnectedSystem:
         if not envelopes:
             return []
         return cast("Sequence[Observed | None]", await self._method("read", envelopes[0].kind)(envelopes))
+
+    async def list_documents(self, kind: str, order: ListOrder) -> Listing:
+        return await self._lister().list_documents(kind, order)
+
+    def listed(self, kind: str, found: Listed, ours: Json) -> Observed:
+        return self._lister().listed(kind, found, ours)
+
+    def _lister(self) -> ListsDocuments:
+        if not isinstance(self.source, ListsDocuments):
+            raise Defect(f"{self.connector} cannot list what it holds: its manifest does not offer it")
+        return self.source
 
     def _method(self, verb: str, kind: str) -> Callable[..., Awaitable[Any]]:
         name = f"{verb}_{self._verb_names.get(kind, kind)}"

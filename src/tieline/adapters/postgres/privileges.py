@@ -12,7 +12,9 @@ from tieline.adapters.postgres.roles import API, EDGE, SCHEDULER, WORKER
 VERBS = {"S": "select", "I": "insert", "U": "update", "D": "delete"}
 
 # Tables without tenant_id: who works on which shard, and rules of housekeeping. No tenant's words.
-INFRASTRUCTURE = ("workers", "shards", "duties", "retention", "schema_security", "alembic_version")
+INFRASTRUCTURE = (
+    "workers", "shards", "duties", "budgets", "budget_shares", "retention", "schema_security", "alembic_version",
+)  # fmt: skip
 
 MATRIX: Mapping[str, Mapping[str, str]] = {
     "tenants": {EDGE: "S", WORKER: "S", API: "SIU", SCHEDULER: "S"},
@@ -49,9 +51,21 @@ MATRIX: Mapping[str, Mapping[str, str]] = {
     "pool_periods": {WORKER: "SIU", API: "S", SCHEDULER: "S"},
     "pool_draws": {WORKER: "SIU", API: "S", SCHEDULER: "S"},
     "pool_movements": {WORKER: "SI", API: "S", SCHEDULER: "S"},
+    "census_runs": {API: "SIU", SCHEDULER: "SIU"},
+    "census_seen": {SCHEDULER: "SIUD"},
+    "census_drift": {API: "SU", SCHEDULER: "SIU"},
+    "endpoints": {API: "SIU", SCHEDULER: "SU"},
+    "endpoint_secrets": {API: "SIU", SCHEDULER: "S"},
+    "replays": {API: "SI", SCHEDULER: "SU"},
+    "deliveries": {API: "SIU", SCHEDULER: "SIUD"},
+    "delivery_attempts": {API: "S", SCHEDULER: "SI"},
     "workers": {WORKER: "SIUD", API: "S", SCHEDULER: "SIUD"},
     "shards": {WORKER: "SU", API: "S", SCHEDULER: "S"},
     "duties": {SCHEDULER: "SIU", API: "S"},
+    "budgets": {WORKER: "SIU", API: "S", SCHEDULER: "S"},
+    "budget_shares": {WORKER: "SIUD", API: "S", SCHEDULER: "S"},
+    "circuits": {WORKER: "SIU", API: "S", SCHEDULER: "S"},
+    "circuit_changes": {WORKER: "SI", API: "S", SCHEDULER: "S"},
     "retention": {SCHEDULER: "S", API: "S"},
     "alembic_version": {API: "S"},  # `tieline doctor` names it
 }
@@ -67,14 +81,23 @@ CLAIMS_READS: Mapping[str, tuple[str, ...]] = {
     "effects": ("tenant_id", "intended_at", "effect_key", "replica_id", "state", "settle_after"),
     "principals": ("tenant_id", "principal_id", "name", "scopes", "key_hash", "expires_at", "revoked_at"),
     "holds": ("tenant_id", "lifted_at"),
+    "circuits": ("tenant_id", "system", "state", "reason", "failures", "probe_at"),
     "unsealed": ("tenant_id", "lane", "lane_seq"),
     "feed_heads": ("tenant_id", "epoch", "position", "hash", "signed_epoch", "signed_position", "unsigned_since"),
+    "endpoints": ("tenant_id", "endpoint_id", "state", "position", "next_at"),
+    "deliveries": ("tenant_id", "endpoint_id", "due_at"),
+    "replays": ("tenant_id", "endpoint_id", "position", "until_position", "finished_at"),
 }
 
 FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "claim_dirty(smallint[], int)": (WORKER,),
     "claim_wakes(smallint[], timestamptz, int)": (WORKER, SCHEDULER),
-    "claim_due(smallint[], int, text[], text[])": (WORKER,),
+    "claim_due(smallint[], int, text[], text[], jsonb)": (WORKER,),
+    "open_circuits()": (WORKER,),
+    "renew_budgets(text, numeric, jsonb, timestamptz)": (WORKER,),
+    "leave_budgets(text)": (WORKER,),
+    "turn_circuit(text, text, text, text, text, numeric)": (WORKER,),
+    "take_probe(text, text, text, numeric)": (WORKER,),
     "claim_intake(smallint[], int, uuid[])": (WORKER,),
     "unsettled(smallint[])": (WORKER,),
     "authenticate(bytea)": (EDGE, API),
@@ -82,4 +105,5 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "ensure_partitions(timestamptz)": (SCHEDULER,),
     "claim_unsealed()": (SCHEDULER,),
     "unsigned_heads()": (SCHEDULER,),
+    "endpoints_due(timestamptz)": (SCHEDULER,),
 }

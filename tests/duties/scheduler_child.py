@@ -14,7 +14,7 @@ async def main(conninfo: str, name: str) -> None:
     async def round_() -> int:
         held = term()
         assert held is not None
-        print(name, held.epoch, flush=True)
+        print("round", name, held.epoch, flush=True)
         return 0
 
     async with make_pool(conninfo, "scheduler", 1, 2) as pool:

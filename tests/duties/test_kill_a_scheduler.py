@@ -21,8 +21,10 @@ async def _start(database: Database, name: str) -> asyncio.subprocess.Process:
 
 async def _round(process: asyncio.subprocess.Process, seconds: float) -> tuple[str, int]:
     assert process.stdout is not None
-    line = await asyncio.wait_for(process.stdout.readline(), seconds)
-    name, epoch = line.decode().split()
+    async with asyncio.timeout(seconds):
+        while not (line := await process.stdout.readline()).startswith(b"round "):
+            assert line, "it ended"  # its log goes the same way
+    _, name, epoch = line.decode().split()
     return name, int(epoch)
 
 

@@ -39,6 +39,8 @@ class Run:
     listed: int
     bookmark: str
     compared: int
+    moving: int
+    confirmed: int
     attempts: int
     allowed_by: str | None
 
@@ -75,7 +77,9 @@ async def begin(
         await cursor.execute(_BEGIN, values)
         await cursor.fetchone()
     except UniqueViolation:
-        raise Conflict(f"A census of {kind} in {system} is under way: wait for its end.", code="census_running") from None
+        raise Conflict(
+            f"A census of {kind} in {system} is under way: wait for its end.", code="census_running"
+        ) from None
     return run_id
 
 
@@ -88,7 +92,9 @@ async def unfinished(cursor: Cursor, tenant: str) -> list[Run]:
 async def move(cursor: Cursor, run: Run, **changes: Any) -> None:
     """Store the next position of `run` in the caller's transaction. Raises Overtaken, or DutyLost for a lost lease."""
     await fence(cursor)
-    await cursor.execute(_MOVE, {"tenant": run.tenant, "run": run.run_id, "step": run.step, "to": Jsonb(_plain(changes))})
+    await cursor.execute(
+        _MOVE, {"tenant": run.tenant, "run": run.run_id, "step": run.step, "to": Jsonb(_plain(changes))}
+    )
     if await cursor.fetchone() is None:
         raise Overtaken(str(run.run_id))
 

@@ -11,6 +11,7 @@ from psycopg.rows import dict_row
 
 from tieline.engine.rows import Cursor
 from tieline.kit.canonical import encode, plain
+from tieline.kit.ids import is_stable_id
 from tieline.ports.systems import Listed, Lister
 from tieline.reconciliation.runs import Run, move
 
@@ -25,9 +26,11 @@ async def planned_documents(cursor: Cursor, run: Run, found: Sequence[Listed]) -
 
 
 def told(lister: Lister, run: Run, found: Sequence[Listed], ours: Mapping[str, Planned]) -> list[tuple[str, ...]]:
-    """Rows for the store. A page that repeats a document tells it once."""
+    """Rows for the store. A page that repeats a document tells it once; what bears another's mark is none of ours."""
     rows: dict[tuple[str, str], tuple[str, ...]] = {}
     for each in found:
+        if each.marker not in ours and not is_stable_id(each.marker):
+            continue
         seen = lister.listed(run.kind, each, ours.get(each.marker) or {})
         rows[each.marker, each.ref.id] = (
             run.prefix + each.marker, each.ref.id, encode(seen.doc).decode(), encode(plain(seen.ref)).decode(),

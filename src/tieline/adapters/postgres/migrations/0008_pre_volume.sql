@@ -14,6 +14,7 @@ drop index records_tenant_id_lane_idx;
 create index replicas_lane_part on replicas (tenant_id, lane, part);
 drop index replicas_tenant_id_lane_idx;
 create index records_marked on records (tenant_id, lane) where marks <> '{}';
+create index holds_lane_part on holds (tenant_id, lane, part) where lifted_at is null;
 create index dependencies_lane on dependencies (tenant_id, lane);
 
 create table parts_due (  -- a row exists only while a part waits for its planning; a second wish for it changes nothing

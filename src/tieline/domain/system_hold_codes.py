@@ -223,4 +223,22 @@ SYSTEM_CODES = (
         "Defect of a connector",
         "The outcome is treated as unknown. Send the output of `tieline trace` to the connector's developers.",
     ),
+    _system(
+        "OVERDUE",
+        "integration",
+        "Not finished in time",
+        "Look with `tieline get contract` who is next, and act or ask them; the alert ends when it is done.",
+    ),
+    _system(
+        "WEBHOOK_DISABLED",
+        "integration",
+        "A webhook endpoint was switched off",
+        "Ask the endpoint's owner to take messages again, then `tieline webhooks enable` it: it goes on where it stood.",
+    ),
+    _system(
+        "WEBHOOK_REFUSED",
+        "integration",
+        "A webhook endpoint refuses a message",
+        "Ask the endpoint's owner why it refuses the message; when it is mended, `tieline webhooks resend` sends it again.",
+    ),
 )

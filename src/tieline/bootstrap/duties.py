@@ -17,10 +17,12 @@ from tieline.adapters.vault import EnvFileVault
 from tieline.bootstrap.landscape import build_landscape
 from tieline.bootstrap.store import Pool, join_store
 from tieline.engine.duties import Duty, Runner
+from tieline.engine.duties.liveness import Monitor
 from tieline.engine.duties.partitions import partitions_duty
 from tieline.ports.landscape import Landscape
 
 LEASE_S = 3.0  # with beats a second apart another scheduler has the duties of a dead one within 4 s
+TRANSACTION_S = 10.0  # a scheduler that stands still must not keep a duty from a successor by a fenced transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +36,7 @@ class Place:
 
 
 def all_duties(place: Place) -> tuple[Duty, ...]:
-    return (partitions_duty(place.pool),)
+    return (partitions_duty(place.pool), Monitor(place.pool, place.landscape, place.clock).duty())
 
 
 @contextlib.asynccontextmanager
@@ -42,7 +44,7 @@ async def scheduler(
     settings: Settings, cluster: launcher.Cluster, landscape: Landscape, clock: Callable[[], datetime]
 ) -> AsyncIterator[Runner]:
     """The duties and their runner, built but not running: the caller starts `run()` and ends it with `stop()`."""
-    async with make_pool(cluster.conninfo(roles.SCHEDULER), "scheduler", 1, 4) as pool:
+    async with make_pool(cluster.conninfo(roles.SCHEDULER), "scheduler", 1, 4, TRANSACTION_S) as pool:
         place = Place(pool=pool, landscape=landscape, clock=clock, settings=settings)
         owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         yield Runner(pool, all_duties(place), owner, LEASE_S)

@@ -13,7 +13,7 @@ VERBS = {"S": "select", "I": "insert", "U": "update", "D": "delete"}
 
 # Tables without tenant_id: who works on which shard, and rules of housekeeping. No tenant's words.
 INFRASTRUCTURE = (
-    "workers", "shards", "duties", "budgets", "budget_shares", "retention", "schema_security", "alembic_version",
+    "workers", "shards", "duties", "duty_epochs", "watches", "budgets", "budget_shares", "retention", "schema_security", "alembic_version",
 )  # fmt: skip
 
 MATRIX: Mapping[str, Mapping[str, str]] = {
@@ -62,6 +62,8 @@ MATRIX: Mapping[str, Mapping[str, str]] = {
     "workers": {WORKER: "SIUD", API: "S", SCHEDULER: "SIUD"},
     "shards": {WORKER: "SU", API: "S", SCHEDULER: "S"},
     "duties": {SCHEDULER: "SIU", API: "S"},
+    "duty_epochs": {SCHEDULER: "SIU"},
+    "watches": {SCHEDULER: "SIU", API: "S"},
     "budgets": {WORKER: "SIU", API: "S", SCHEDULER: "S"},
     "budget_shares": {WORKER: "SIUD", API: "S", SCHEDULER: "S"},
     "circuits": {WORKER: "SIU", API: "S", SCHEDULER: "S"},

@@ -5,3 +5,15 @@ create table duties (
   duty text primary key, every_s double precision not null, owner text, epoch bigint not null default 0,
   lease_until timestamptz, last_ok_at timestamptz, last_error text, last_error_at timestamptz,
   created_at timestamptz not null default now()) with (fillfactor = 50);
+create table duty_epochs (duty text primary key, epoch bigint not null default 0);  -- what a round's writes are fenced by
+
+-- What the liveness monitor found when it looked last: numbers over all tenants, one row for each thing it watches.
+create table watches (
+  watch text primary key, overdue bigint not null, oldest_at timestamptz, looked_at timestamptz not null,
+  epoch bigint not null);
+
+-- Everything unfinished by its latest time, so that the monitor costs what is late and not what is there.
+create index replicas_unfinished on replicas (tenant_id, latest_at) where status not in ('in_step', 'ended');
+alter table lane_dirty add column woken_at timestamptz not null default now();  -- how long a lane has waited for its plan
+alter table holds drop constraint holds_source_check, add constraint holds_source_check
+  check (source in ('flow', 'push', 'intake', 'engine', 'monitor'));

@@ -20,7 +20,7 @@ def limits_seen(headers: Mapping[str, str]) -> Sighting | None:
     if left is None and used is None:
         return None
     # A reset beyond a day is an instant, not a distance: the caller has no clock to turn it into one.
-    window = reset if reset is not None and 0 < reset <= _WINDOW_S_MAX else 60
+    window = reset if reset is not None and reset <= _WINDOW_S_MAX else 0
     return Sighting(window_left=left, window_s=window, day_used=used, day_limit=limit)
 
 

@@ -38,6 +38,7 @@ MATRIX: Mapping[str, Mapping[str, str]] = {
     "lane_dirty": {WORKER: "SID", API: "SI", SCHEDULER: "SI"},
     "dependencies": {WORKER: "SIUD", API: "S", SCHEDULER: "S"},
     "parts_due": {WORKER: "SIUD", API: "S", SCHEDULER: "S"},
+    "record_marks": {WORKER: "SID", API: "S", SCHEDULER: "S"},
     "fanouts": {WORKER: "SIUD", API: "S", SCHEDULER: "S"},
     "replicas": {WORKER: "SIU", API: "SU", SCHEDULER: "SU"},
     "waits": {WORKER: "SIUD", API: "S", SCHEDULER: "S"},

@@ -20,7 +20,7 @@ WINDOW = 20_000
 async def compare_window(cursor: Cursor, setup: TenantSetup, run: Run, window: int = WINDOW) -> int:
     """Compare the next window: suspects are written down, what is seen equal counts as read back. 0 after the last."""
     # The key's own order is wanted, page after page; a sort of everything for each window would cost the square.
-    await cursor.execute("set local enable_sort = off; set local work_mem = '32MB'")
+    await cursor.execute(_ORDERED)
     values = {
         "tenant": run.tenant, "run": run.run_id, "system": run.system, "kind": run.kind, "after": run.bookmark,
         "prefix": run.prefix, "started": run.started_at, "full": run.mode == "full", "window": window,
@@ -59,6 +59,7 @@ async def _confirm(cursor: Cursor, run: Run, values: dict[str, object]) -> int:
     return len(rows)
 
 
+_ORDERED: LiteralString = "select set_config('enable_sort', 'off', true), set_config('work_mem', '32MB', true)"
 _FIELDS: LiteralString = """select array(select jsonb_object_keys(fields)) as names from census_seen
 where tenant_id = %s and run_id = %s limit 1"""
 _BOUND: LiteralString = """select replica_id as bound from replicas

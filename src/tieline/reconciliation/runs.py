@@ -110,9 +110,9 @@ values (%(tenant)s, %(run)s, %(system)s, %(kind)s, %(mode)s, %(by)s, 'listing', 
 _UNFINISHED: LiteralString = """select * from census_runs where tenant_id = %s and state = any(%s) and not_before <= now()
 order by not_before, started_at"""
 _MOVE: LiteralString = """with old as (
-  select * from census_runs where tenant_id = %(tenant)s and run_id = %(run)s and step = %(step)s for update)
-update census_runs c set step = c.step + 1, state = n.state, token = n.token, pages = n.pages, listed = n.listed,
+  select c as record from census_runs c where tenant_id = %(tenant)s and run_id = %(run)s and step = %(step)s for update)
+update census_runs c set step = c.step + 1, state = n.state, token = n.token, listed = n.listed,
   bookmark = n.bookmark, compared = n.compared, moving = n.moving, confirmed = n.confirmed, attempts = n.attempts,
   not_before = n.not_before, problem = n.problem, finished_at = n.finished_at, started_at = n.started_at
-from old, jsonb_populate_record(old, %(to)s::jsonb) as n
-where c.tenant_id = old.tenant_id and c.run_id = old.run_id returning c.run_id"""
+from old, jsonb_populate_record(old.record, %(to)s::jsonb) as n
+where c.tenant_id = n.tenant_id and c.run_id = n.run_id returning c.run_id"""

@@ -69,7 +69,8 @@ async def staged(cursor: Cursor, run: Run) -> int:
 async def clear(cursor: Cursor, tenant: str, run_id: UUID, limit: int) -> int:
     """Forget up to `limit` rows of a run; how many went."""
     await cursor.execute(_CLEAR, {"tenant": tenant, "run": run_id, "limit": limit})
-    return cursor.rowcount
+    found = await cursor.fetchone()
+    return int(found["gone"]) if found else 0
 
 
 _OURS: LiteralString = "select key, doc from replicas where tenant_id = %s and replica_id = any(%s)"
@@ -85,6 +86,8 @@ _KEEP: LiteralString = """with kept as (
   returning (xmax = 0) as fresh)
 select count(*) filter (where fresh) as added from kept"""
 _COUNT: LiteralString = "select count(*) as count from census_seen where tenant_id = %s and run_id = %s"
-_CLEAR: LiteralString = """delete from census_seen where tenant_id = %(tenant)s and run_id = %(run)s and (replica_id, external_id) in (
+_CLEAR: LiteralString = """with gone as (
+  delete from census_seen where tenant_id = %(tenant)s and run_id = %(run)s and (replica_id, external_id) in (
   select replica_id, external_id from census_seen where tenant_id = %(tenant)s and run_id = %(run)s
-  order by replica_id, external_id limit %(limit)s)"""
+  order by replica_id, external_id limit %(limit)s) returning 1)
+select count(*) as gone from gone"""

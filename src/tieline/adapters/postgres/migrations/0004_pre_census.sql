@@ -5,7 +5,7 @@ create table census_runs (  -- one listing of one kind of one system; `step` is 
   mode text not null check (mode in ('full','changed')), asked_by text not null,
   state text not null check (state in ('listing','comparing','checking','reporting','clearing','stopped','done','superseded')),
   started_at timestamptz not null default now(), changed_since timestamptz, step bigint not null default 0,
-  token text, pages int not null default 0, listed bigint not null default 0, bookmark text not null default '',
+  token text, listed bigint not null default 0, bookmark text not null default '',
   compared bigint not null default 0, moving bigint not null default 0, confirmed bigint not null default 0,
   attempts int not null default 0, not_before timestamptz not null default now(), problem text,
   allowed_by text, finished_at timestamptz,

@@ -167,6 +167,7 @@ class Draw:
 
     Granted whole or not at all, or in multiples of `step` as far as it goes; the answer is in the next snapshot. What is
     not granted waits, and is offered again in order of `work_on`, then key. Saying it again with another amount changes it.
+    `part`: the part of the lane that is planned again when an offer grants something.
     """
 
     pools: tuple[str, ...]
@@ -175,6 +176,7 @@ class Draw:
     unit: str
     work_on: date
     step: Decimal | None = None
+    part: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,9 +17,11 @@ create table pool_periods (
 create table pool_draws (
   tenant_id text not null, pool text not null, draw_key text not null, lane text not null, unit text not null,
   wanted numeric not null, granted numeric not null default 0, work_on date not null, step numeric,
+  part text, news boolean not null default false, -- granted by an offer, and its lane has not looked yet
   open boolean not null default true, counted int not null default 0, asked_at timestamptz not null default now(),
   primary key (tenant_id, pool, draw_key), check (granted between 0 and wanted));
 create index on pool_draws (tenant_id, lane) where open;
+create index on pool_draws (tenant_id, lane) where news;
 create index on pool_draws (tenant_id, draw_key);
 create index on pool_draws (tenant_id, pool, work_on, draw_key) where granted < wanted;
 

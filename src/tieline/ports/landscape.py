@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any, Literal, Protocol
 
 from tieline.ports.flows import Flow
+from tieline.ports.limits import Allowance
 from tieline.ports.systems import Change, Source, System
 
 
@@ -68,6 +69,8 @@ class TenantSetup:
     check_fact: Callable[[str, dict[str, Any]], None]
     census: Mapping[tuple[str, str], Cadence] = field(default_factory=dict)
     owns: Callable[[str, str, str, str], bool] = owns_nothing
+    allowances: Mapping[str, Allowance] = field(default_factory=dict)  # system -> what it draws on, if not its own
+    weight: int = 1  # beside other tenants, where one budget or one worker serves several
 
 
 Landscape = Mapping[str, TenantSetup]

@@ -44,6 +44,7 @@ from tieline.kit.errors import (
 from tieline.kit.ids import stable_id
 from tieline.kit.money import Money
 from tieline.ports.http import Answer, Http
+from tieline.ports.limits import Limits, Sighting
 from tieline.ports.systems import (
     Change,
     Envelope,
@@ -100,6 +101,7 @@ __all__ = [
     "InvoiceRequest",
     "Json",
     "LedgerLine",
+    "Limits",
     "ListOrder",
     "Listed",
     "Listing",
@@ -119,6 +121,7 @@ __all__ = [
     "ReadsLedger",
     "Rejected",
     "Secret",
+    "Sighting",
     "SourceItem",
     "SourceOfRecords",
     "TellsInvoices",

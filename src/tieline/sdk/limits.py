@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from tieline.ports.http import Answer, Http
 from tieline.ports.limits import Meter, Sighting, header_numbers
 
+Seen = Callable[[Mapping[str, str]], Sighting | None]
 _USAGE = re.compile(r"api-usage=(\d{1,12})/(\d{1,12})")
 _WINDOW_S_MAX = 86_400
 
@@ -35,9 +36,8 @@ def _day(headers: Mapping[str, str]) -> tuple[int | None, int | None]:
 class Metered:
     """An HTTP client that tells a meter of every answer. What it cannot read changes nothing."""
 
-    def __init__(self, inner: Http, meter: Meter) -> None:
-        self._inner, self._meter = inner, meter
-        self.seen = limits_seen
+    def __init__(self, inner: Http, meter: Meter, seen: Seen = limits_seen) -> None:
+        self._inner, self._meter, self._seen = inner, meter, seen
 
     async def request(
         self,
@@ -58,7 +58,7 @@ class Metered:
                 method, path, json=json, content=content, params=params, headers=headers, expect=expect,
                 timeout_s=timeout_s, safe=safe,
             )  # fmt: skip
-            sighting = self.seen(answer.headers)
+            sighting = self._seen(answer.headers)
             return answer
         finally:
             self._meter.answered(sighting)

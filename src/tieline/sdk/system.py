@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from tieline.kit.canonical import Json
 from tieline.kit.errors import Defect
+from tieline.ports.limits import Limits, Meter
 from tieline.ports.systems import Envelope, ExternalRef, Listed, Listing, ListOrder, Observed, Operation
 from tieline.sdk.capabilities import Capability, ListsDocuments
 from tieline.sdk.connector import Connector
@@ -17,12 +18,17 @@ from tieline.sdk.connector import Connector
 class ConnectedSystem:
     """One connector under its configured name. Knows only which method serves which kind."""
 
-    def __init__(self, name: str, connector: Connector, *, call_life_s: float | None = None) -> None:
+    def __init__(
+        self, name: str, connector: Connector, *, call_life_s: float | None = None, meter: Meter | None = None
+    ) -> None:
         """`call_life_s` shortens or lengthens the longest life of a call that the manifest declares."""
         self.name = name
         self.connector = connector.manifest.name
         self.mapping_version = connector.manifest.mapping_version
         self.concurrency = int(getattr(connector.settings, "concurrency", connector.manifest.concurrency))
+        declared = connector.manifest.limits or Limits(concurrency=self.concurrency)
+        self.limits = replace(declared, concurrency=self.concurrency)
+        self.meter = meter or Meter()
         self.source = connector
         self.listed_kinds = connector.listed_kinds if isinstance(connector, ListsDocuments) else ()
         self._operations = {key: _lived(each, call_life_s) for key, each in connector.manifest.operations.items()}

@@ -55,7 +55,7 @@ def _compiled(marked: Marked, connectors: Connectors) -> Settings:
         faults += [*wrong, *crosscheck(name, part, connectors, marked), *contradictions]
         if ownership is not None:
             firm = _firm(name, part, systems, connectors)
-            tenants[name] = Tenant(name=name, firm=firm, systems=systems, ownership=ownership)
+            tenants[name] = Tenant(name=name, firm=firm, systems=systems, ownership=ownership, weight=part.weight)
     refuse(faults)
     return Settings(
         home=document.home.expanduser(),

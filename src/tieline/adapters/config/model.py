@@ -143,6 +143,15 @@ class Amendments(Part):
     )
 
 
+class LimitsPart(Part):
+    """What the vendor bears, where it is not what the connector's manifest says."""
+
+    concurrency: int | None = Field(default=None, ge=1, le=1_000, description="Calls at once.")
+    rate_calls: int | None = Field(default=None, ge=1, description="Calls in any window of `rate_window_s`.")
+    rate_window_s: int | None = Field(default=None, ge=1, le=86_400, description="Seconds of that window.")
+    daily: int | None = Field(default=None, ge=1, description="Calls a day.")
+
+
 class SystemPart(BaseModel):
     """`connector` decides which further keys are allowed."""
 
@@ -153,6 +162,13 @@ class SystemPart(BaseModel):
     poll_every_s: float | None = Field(
         default=None, gt=0, description="Seconds between polls for what webhooks did not tell; none: not polled."
     )
+    budget: str | None = Field(
+        default=None,
+        pattern=r"^[a-z][a-z0-9_-]{0,62}$",
+        description="Systems that name the same budget share the limits of one vendor subscription, also across firms.",
+        examples=["netsuite-prod"],
+    )
+    limits: LimitsPart = LimitsPart()
     call_life_s: float | None = Field(
         default=None, gt=0, le=900, description="Longest life of one call, where the connector's own is not right."
     )
@@ -174,6 +190,7 @@ class TenantPart(Part):
         default=(), description="Who owns a field, where it is not the usual one."
     )
     feeds: tuple[FeedPart, ...] = Field(default=(), description="Fields fed back by systems; cycles are refused.")
+    weight: int = Field(default=1, ge=1, le=100, description="Its part beside other firms that this hub serves.")
     systems: dict[Name, SystemPart] = Field(min_length=1, description="The connected systems.")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tieline.adapters.config.model import Listen, Worker
@@ -23,6 +23,8 @@ class SystemSettings:
     overlay: Mapping[str, Mapping[str, str]]
     poll_every_s: float | None = None
     call_life_s: float | None = None
+    budget: str | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)  # what differs from the manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,7 @@ class Tenant:
     firm: Firm
     systems: Mapping[str, SystemSettings]
     ownership: Ownership
+    weight: int = 1
 
     @property
     def config_version(self) -> str:

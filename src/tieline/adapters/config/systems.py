@@ -54,6 +54,8 @@ def _system(name: str, given: SystemPart, settings: Any, references: Mapping[str
         overlay=given.overlay,
         poll_every_s=given.poll_every_s,
         call_life_s=given.call_life_s,
+        budget=given.budget,
+        limits={name: value for name, value in given.limits.model_dump().items() if value is not None},
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tieline.adapters.postgres.roles import API, EDGE, SCHEDULER, WORKER
+from tieline.adapters.postgres.roles import API, EDGE, OWNER, SCHEDULER, WORKER
 
 VERBS = {"S": "select", "I": "insert", "U": "update", "D": "delete"}
 
@@ -81,16 +81,21 @@ CLAIMS_READS: Mapping[str, tuple[str, ...]] = {
     "replicas": ("tenant_id", "replica_id", "shard"),
     "intake": ("tenant_id", "input_id", "received_at", "shard", "due_at"),
     "inputs": ("tenant_id", "received_at", "input_id", "system"),
-    "effects": ("tenant_id", "intended_at", "effect_key", "replica_id", "state", "settle_after"),
+    "effects": ("tenant_id", "intended_at", "effect_key", "replica_id", "state", "settle_after", "correlation_id"),
     "principals": ("tenant_id", "principal_id", "name", "scopes", "key_hash", "expires_at", "revoked_at"),
-    "holds": ("tenant_id", "lifted_at"),
+    "holds": ("tenant_id", "lifted_at", "input_id", "correlation_id"),
+    "events": ("tenant_id", "recorded_at", "correlation_id"),
+    "record_history": ("tenant_id", "recorded_at", "input_id"),
     "circuits": ("tenant_id", "system", "state", "reason", "failures", "probe_at"),
-    "unsealed": ("tenant_id", "lane", "lane_seq"),
+    "unsealed": ("tenant_id", "lane", "lane_seq", "recorded_at"),
     "feed_heads": ("tenant_id", "epoch", "position", "hash", "signed_epoch", "signed_position", "unsigned_since"),
     "endpoints": ("tenant_id", "endpoint_id", "state", "position", "next_at"),
     "deliveries": ("tenant_id", "endpoint_id", "due_at"),
     "replays": ("tenant_id", "endpoint_id", "position", "until_position", "finished_at"),
 }
+
+# Functions of ours that run with the caller's own rights: shared steps, no way across tenants.
+OWN_RIGHTS = ("renew_budgets", "leave_budgets", "turn_circuit", "take_probe")
 
 FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "claim_dirty(smallint[], int)": (WORKER,),
@@ -106,6 +111,9 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "authenticate(bytea)": (EDGE, API),
     "tenant_backlog()": (API, WORKER, SCHEDULER),
     "ensure_partitions(timestamptz)": (SCHEDULER,),
+    "month_in_use(text, timestamptz, timestamptz)": (OWNER,),
+    "expired_partitions(timestamptz)": (API, SCHEDULER),
+    "drop_expired_partitions(timestamptz)": (SCHEDULER,),
     "claim_unsealed()": (SCHEDULER,),
     "unsigned_heads()": (SCHEDULER,),
     "endpoints_due(timestamptz)": (SCHEDULER,),

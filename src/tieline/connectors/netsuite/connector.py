@@ -33,6 +33,14 @@ MANIFEST = sdk.Manifest(
     owner="finance systems",
     api_version="2026.1",
     roles=("erp",),
+    limits=sdk.Limits(concurrency=4),  # one pool for all integrations; no rate and no quota are published
+    throttled_by=(
+        "SSS_REQUEST_LIMIT_EXCEEDED",
+        "WS_CONCUR_SESSION_DISALLWD",
+        "WS_REQUEST_BLOCKED",
+        "CONCURRENCY_LIMIT_EXCEEDED",
+        "REQUEST_LIMIT_EXCEEDED",
+    ),
     operations=dict(
         [
             _operation("client"),

@@ -34,7 +34,7 @@ class Budgets:
 
     def __init__(self, worker: str, landscape: Landscape, clock: Callable[[], float] = time.monotonic) -> None:
         self.worker, self.landscape, self.clock = worker, landscape, clock
-        self.weights = {tenant: getattr(setup, "weight", 1) for tenant, setup in landscape.items()}
+        self.weights = {tenant: setup.weight for tenant, setup in landscape.items()}
         self.gates: dict[str, Gate] = {}
         self.circuits: dict[Key, Circuit] = {}
         self._of: dict[Key, Gate] = {}
@@ -47,17 +47,15 @@ class Budgets:
     def gate(self, key: Key) -> Gate:
         if key not in self._of:
             allowance = self._allowance(key)
-            known = self.gates.setdefault(
-                allowance.budget, Gate(allowance=allowance, limits=allowance.limits, weights=self.weights)
-            )
-            self._of[key] = known
+            fresh = Gate(budget=allowance.budget, limits=allowance.limits, weights=self.weights)
+            self._of[key] = self.gates.setdefault(allowance.budget, fresh)
+            self._of[key].attach(allowance.limits, allowance.meter)
         return self._of[key]
 
     def _allowance(self, key: Key) -> Allowance:
         setup = self.landscape[key[0]]
-        stated: Mapping[str, Allowance] = getattr(setup, "allowances", {})
         most = Limits(concurrency=max(1, setup.systems[key[1]].concurrency))
-        return stated.get(key[1]) or Allowance(budget="/".join(key), limits=most)
+        return setup.allowances.get(key[1]) or Allowance(budget="/".join(key), limits=most)
 
     # -- what may be claimed ---------------------------------------------------------------------------------------
 
@@ -111,8 +109,9 @@ class Budgets:
         heard = heard_in(verdict)
         pause = verdict.pause_system_s if verdict is not None and heard is Heard.TURNED_AWAY else 0.0
         gate.leave(turn, heard if verdict is not None else Heard.NOTHING, pause, now)
-        if (seen := gate.allowance.meter.newest) is not None and seen.window_left == 0:
-            gate.pause(max(1.0, seen.window_s), "its window is used up", now)
+        for meter in gate.meters:
+            if meter.newest is not None and meter.newest.window_left == 0:
+                gate.pause(max(1.0, meter.newest.window_s), "its window is used up", now)
         if verdict is not None:
             self._judge(key, heard, verdict)
         self._flow(gate)
@@ -166,7 +165,7 @@ class Budgets:
         coming: Counter[str] = Counter()
         for key, count in more.items():
             if key[0] in self.landscape and key[1] in self.landscape[key[0]].systems:
-                coming[self.gate(key).allowance.budget] += count
+                coming[self.gate(key).budget] += count
         now = self.clock()
         renewal = now - self._asked_at >= share.RENEW_S
         hurry = now - self._asked_at >= HURRY_S and any(self._short(name, coming, now) for name in self.gates)
@@ -174,7 +173,7 @@ class Budgets:
             return
         self._asked_at = now
         asked = [
-            share.ask(gate, coming[name], gate.allowance.meter.take(), now)
+            share.ask(gate, coming[name], gate.sighted(), now)
             for name, gate in self.gates.items()
             if coming[name] or gate.under_way or gate.waiting or gate.slots or gate.tally.calls
         ]

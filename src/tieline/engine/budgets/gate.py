@@ -7,14 +7,14 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from tieline.engine.budgets import learned
 from tieline.engine.budgets.criticality import Criticality, most_at_once
 from tieline.engine.budgets.pace import Pace
 from tieline.engine.budgets.turns import Turns, Who
-from tieline.ports.limits import Allowance, Limits
+from tieline.ports.limits import Limits, Meter, Sighting
 
 PAUSE_MOST_S = 900.0  # a vendor that asks for more is asked again, with one call, after a quarter of an hour
 LINGER_LEAST_S, LINGER_MOST_S = 1.0, 30.0
@@ -55,7 +55,7 @@ class Tally:
 
 @dataclass(slots=True)
 class Gate:
-    allowance: Allowance
+    budget: str
     limits: Limits
     weights: Mapping[str, int]
     slots: int = 0  # leased until `deadline`
@@ -72,6 +72,7 @@ class Gate:
     under_way: set[Turn] = field(default_factory=set)
     waiting: dict[Who, deque[tuple[Turn, asyncio.Future[bool]]]] = field(default_factory=dict)
     classes: Counter[Criticality] = field(default_factory=Counter)
+    meters: list[Meter] = field(default_factory=list)
     paid: int = 0  # calls that the meter may have counted so far
     paced: int = -1  # slots that the pace is set for
 
@@ -108,6 +109,20 @@ class Gate:
         """How long calls of a worker that dies may still be at work at the vendor: the longest seen lately."""
         oldest = max((now - turn.started_at for turn in self.under_way), default=0.0)
         return min(max(self.longest_s, oldest), LINGER_MOST_S)
+
+    def attach(self, limits: Limits, meter: Meter) -> None:
+        """One more system draws on this budget; the tighter limits hold."""
+        self.meters.append(meter)
+        a, b = self.limits, limits
+        if a.concurrency > b.concurrency or (b.rate_calls is not None and a.rate_calls is None):
+            self.limits = replace(
+                b if b.rate_calls is not None else a, concurrency=min(a.concurrency, b.concurrency),
+                daily=min((each for each in (a.daily, b.daily) if each is not None), default=None),
+            )  # fmt: skip
+
+    def sighted(self) -> Sighting | None:
+        """The newest word of the vendor about its own count, once."""
+        return next((seen for seen in [meter.take() for meter in self.meters] if seen is not None), None)
 
     # -- turns -----------------------------------------------------------------------------------------------------
 
@@ -205,7 +220,7 @@ class Gate:
 
     def _charge(self) -> None:
         """A document may take several calls: what the meter counted beyond the turns is paid afterwards."""
-        beyond = self.allowance.meter.calls - self.paid
+        beyond = sum(meter.calls for meter in self.meters) - self.paid
         if beyond > 0:
             self.pace.charge(beyond)
             self.tally.extra += beyond

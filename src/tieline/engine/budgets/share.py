@@ -35,7 +35,7 @@ def ask(gate: Gate, more: int, sighting: Sighting | None, now: float) -> Asked:
     returned, gate.batch = gate.batch or 0, 0 if gate.batch is not None else None
     wanted, quota = gate.demand(more), sighting is not None or gate.limits.daily is not None or gate.day_left < 1
     row = {
-        "budget": gate.allowance.budget, "limit": gate.limits.concurrency, "keep": gate.kept(), "wanted": wanted,
+        "budget": gate.budget, "limit": gate.limits.concurrency, "keep": gate.kept(), "wanted": wanted,
         "learned": gate.learned.most(gate.limits.concurrency), "linger_s": round(gate.linger_s(now), 3),
         "daily": gate.limits.daily, "returned": returned, "extra": told.extra, "calls": told.calls,
         "batch": max(BATCH_LEAST, 2 * told.calls + wanted) if quota else BATCH_LEAST, "turned_away": told.turned_away,

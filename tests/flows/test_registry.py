@@ -12,6 +12,7 @@ def test_a_flow_is_found_because_its_file_is_there() -> None:
         "post_time",
         "propagate_amendment",
         "release_invoice",
+        "report_retro",
     ]
 
 

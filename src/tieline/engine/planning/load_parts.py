@@ -122,18 +122,20 @@ join (select %s::text as tenant_id, x.* from jsonb_to_recordset(%s::jsonb) as x(
   on h.tenant_id = p.tenant_id and h.lane = p.lane and h.part = p.part
 where h.lifted_at is null and h.source = 'flow'"""
 _REPLICAS = "select * from replicas where tenant_id = %s and replica_id = any(%s)"
-_FOLLOWED = """select r.* from records r join (
-  select distinct m.lane, m.part from records m where m.tenant_id = %(tenant)s and m.lane = any(%(lanes)s)
-    and m.marks <> '{}' and m.marks && %(marks)s::text[] and m.part is not null) p on r.lane = p.lane and r.part = p.part
-where r.tenant_id = %(tenant)s"""
-_FOLLOWED_REPLICAS = """select r.* from replicas r join (
-  select distinct m.lane, m.part from records m where m.tenant_id = %(tenant)s and m.lane = any(%(lanes)s)
-    and m.marks <> '{}' and m.marks && %(marks)s::text[] and m.part is not null) p on r.lane = p.lane and r.part = p.part
-where r.tenant_id = %(tenant)s"""
-_MARKED = """select distinct on (r.kind, r.record_id) r.* from records r
+_FOLLOWED = """select r.* from (
+  select distinct m.lane, m.part from record_marks m
+  where m.tenant_id = %(tenant)s and m.lane = any(%(lanes)s) and m.mark = any(%(marks)s) and m.part is not null) p
+join records r on r.tenant_id = %(tenant)s and r.lane = p.lane and r.part = p.part"""
+_FOLLOWED_REPLICAS = """select r.* from (
+  select distinct m.lane, m.part from record_marks m
+  where m.tenant_id = %(tenant)s and m.lane = any(%(lanes)s) and m.mark = any(%(marks)s) and m.part is not null) p
+join replicas r on r.tenant_id = %(tenant)s and r.lane = p.lane and r.part = p.part"""
+_MARKED = """select r.* from (
+  select distinct m.tenant_id, m.kind, m.record_id from record_marks m
+  join (select %s::text as tenant_id, x.* from jsonb_to_recordset(%s::jsonb) as x(lane text, mark text)) p
+    on m.tenant_id = p.tenant_id and m.lane = p.lane and m.mark = p.mark) k
+join records r on r.tenant_id = k.tenant_id and r.kind = k.kind and r.record_id = k.record_id"""
+_MARKED_PARTS = """select distinct m.lane, m.part from record_marks m
 join (select %s::text as tenant_id, x.* from jsonb_to_recordset(%s::jsonb) as x(lane text, mark text)) p
-  on r.tenant_id = p.tenant_id and r.lane = p.lane and r.marks <> '{}' and p.mark = any(r.marks)"""
-_MARKED_PARTS = """select distinct r.lane, r.part from records r
-join (select %s::text as tenant_id, x.* from jsonb_to_recordset(%s::jsonb) as x(lane text, mark text)) p
-  on r.tenant_id = p.tenant_id and r.lane = p.lane and r.marks <> '{}' and p.mark = any(r.marks)
-where r.part is not null"""
+  on m.tenant_id = p.tenant_id and m.lane = p.lane and m.mark = p.mark
+where m.part is not null"""

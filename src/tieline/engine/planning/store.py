@@ -199,19 +199,32 @@ _MINT = """with rows as (
 minted as (
   insert into movements (tenant_id, cause_key, kind, record_id, lane, amount, currency, correlation_id)
   select tenant_id, decode(cause_key, 'hex'), kind, record_id, lane, amount, currency, correlation_id from rows
-  on conflict do nothing returning kind, record_id)
+  on conflict do nothing returning kind, record_id),
+marked as (
+  insert into record_marks (tenant_id, lane, mark, kind, record_id, part)
+  select r.tenant_id, r.lane, m, r.kind, r.record_id, r.part
+  from rows r join minted using (kind, record_id) cross join unnest(r.marks) as m on conflict do nothing)
 insert into records (tenant_id, kind, record_id, lane, legal_entity, version, source_system, source_version, digest, doc,
   lane_version, minted, part, marks)
 select r.tenant_id, r.kind, r.record_id, r.lane, r.legal_entity, 1, 'tieline', '1', decode(r.digest, 'hex'), r.doc,
   r.lane_version, true, r.part, r.marks
 from rows r join minted using (kind, record_id) on conflict do nothing"""
-_MARK = """update records r set marks = s.marks from (
+_MARK = """with rows as (
+  select %s::text as tenant_id, y.* from jsonb_to_recordset(%s::jsonb) as y(kind text, id text, add text[], drop text[])),
+next as (
   select r.tenant_id, r.kind, r.record_id, array(
     select distinct m from unnest(r.marks || x.add) as m where m <> all (x.drop) order by m) as marks
-  from records r join (
-    select %s::text as tenant_id, y.* from jsonb_to_recordset(%s::jsonb) as y(kind text, id text, add text[], drop text[])) x
-    on r.tenant_id = x.tenant_id and r.kind = x.kind and r.record_id = x.id) s
-where r.tenant_id = s.tenant_id and r.kind = s.kind and r.record_id = s.record_id and r.marks <> s.marks"""
+  from records r join rows x on r.tenant_id = x.tenant_id and r.kind = x.kind and r.record_id = x.id),
+changed as (
+  update records r set marks = n.marks from next n
+  where r.tenant_id = n.tenant_id and r.kind = n.kind and r.record_id = n.record_id and r.marks <> n.marks
+  returning r.tenant_id, r.lane, r.kind, r.record_id, r.part, r.marks),
+gone as (
+  delete from record_marks m using changed c join rows x on x.kind = c.kind and x.id = c.record_id
+  where m.tenant_id = c.tenant_id and m.lane = c.lane and m.mark = any(x.drop) and m.kind = c.kind and m.record_id = c.record_id)
+insert into record_marks (tenant_id, lane, mark, kind, record_id, part)
+select c.tenant_id, c.lane, m, c.kind, c.record_id, c.part from changed c cross join unnest(c.marks) as m
+on conflict do nothing"""
 _ANSWERED = """delete from lane_dirty d
 using (select %s::text as tenant_id, r.* from jsonb_to_recordset(%s::jsonb) as r(lane text, upto bigint)) s
 where d.tenant_id = s.tenant_id and d.lane = s.lane and d.dirty_id <= s.upto"""

@@ -13,7 +13,6 @@ create index records_lane_part on records (tenant_id, lane, part);
 drop index records_tenant_id_lane_idx;
 create index replicas_lane_part on replicas (tenant_id, lane, part);
 drop index replicas_tenant_id_lane_idx;
-create index records_marked on records (tenant_id, lane) where marks <> '{}';
 create index holds_lane_part on holds (tenant_id, lane, part) where lifted_at is null;
 create index dependencies_lane on dependencies (tenant_id, lane);
 
@@ -21,6 +20,10 @@ create table parts_due (  -- a row exists only while a part waits for its planni
   tenant_id text not null, lane text not null, part text not null, at timestamptz not null,
   primary key (tenant_id, lane, part)) with (autovacuum_vacuum_scale_factor = 0.01);
 create index on parts_due (tenant_id, lane, at);
+
+create table record_marks (  -- the marks of records once more, found by mark
+  tenant_id text not null, lane text not null, mark text not null, kind text not null, record_id text not null, part text,
+  primary key (tenant_id, lane, mark, kind, record_id));
 
 create table fanouts (  -- a changed record, and the last of its readers that was told
   tenant_id text not null, kind text not null, record_id text not null, lane text not null, version bigint not null,

@@ -89,8 +89,8 @@ CLAIMS_READS: Mapping[str, tuple[str, ...]] = {
     "circuits": ("tenant_id", "system", "state", "reason", "failures", "probe_at"),
     "unsealed": ("tenant_id", "lane", "lane_seq", "recorded_at"),
     "feed_heads": ("tenant_id", "epoch", "position", "hash", "signed_epoch", "signed_position", "unsigned_since"),
-    "endpoints": ("tenant_id", "endpoint_id", "state", "position", "next_at"),
-    "deliveries": ("tenant_id", "endpoint_id", "due_at"),
+    "endpoints": ("tenant_id", "endpoint_id", "state", "position", "failures", "next_at"),
+    "deliveries": ("tenant_id", "endpoint_id", "due_at", "own"),
     "replays": ("tenant_id", "endpoint_id", "position", "until_position", "finished_at"),
 }
 

@@ -172,8 +172,45 @@ create function public.endpoints_due(at timestamptz) returns table (tenant_id te
   where e.state = 'active' and (e.next_at is null or e.next_at <= at) and (
     exists (select from public.feed_heads as h where h.tenant_id = e.tenant_id and h.position > e.position)
     or exists (select from public.deliveries as d
-      where d.tenant_id = e.tenant_id and d.endpoint_id = e.endpoint_id and d.due_at <= at)
+      where d.tenant_id = e.tenant_id and d.endpoint_id = e.endpoint_id
+        and (d.due_at <= at or (e.failures > 0 and not d.own and d.due_at is not null)))
     or exists (select from public.replays as r where r.tenant_id = e.tenant_id and r.endpoint_id = e.endpoint_id
       and r.finished_at is null and r.position < r.until_position))
   order by e.next_at nulls first, e.tenant_id, e.endpoint_id
+$$;
+
+-- Why a month may not be dropped yet; null when nothing unfinished refers to it.
+create function public.month_in_use(subject text, since timestamptz, until timestamptz) returns text
+  language sql stable security definer set search_path = '' as $$
+  select case
+    when subject = 'inputs' and exists (
+      select from public.intake as i where i.received_at >= since and i.received_at < until)
+      then 'an input of this month is not worked in yet'
+    when subject = 'inputs' and exists (
+      select from public.holds as h join public.inputs as i on i.tenant_id = h.tenant_id and i.input_id = h.input_id
+      where h.lifted_at is null and i.received_at >= since and i.received_at < until)
+      then 'an open hold refers to an input of this month'
+    when subject = 'effects' and exists (
+      select from public.effects as e
+      where e.state in ('intent', 'unknown', 'ambiguous') and e.intended_at >= since and e.intended_at < until)
+      then 'a call of this month is not settled'
+    when subject = 'effects' and exists (
+      select from public.holds as h join public.effects as e
+        on e.tenant_id = h.tenant_id and e.correlation_id = h.correlation_id
+      where h.lifted_at is null and e.intended_at >= since and e.intended_at < until)
+      then 'an open hold refers to a call of this month'
+    when subject = 'events' and exists (
+      select from public.unsealed as u where u.recorded_at >= since and u.recorded_at < until)
+      then 'an event of this month has no place in the feed yet'
+    when subject = 'events' and exists (
+      select from public.holds as h join public.events as e
+        on e.tenant_id = h.tenant_id and e.correlation_id = h.correlation_id
+      where h.lifted_at is null and e.recorded_at >= since and e.recorded_at < until)
+      then 'an open hold refers to an event of this month'
+    when subject = 'record_history' and exists (
+      select from public.holds as h join public.record_history as r
+        on r.tenant_id = h.tenant_id and r.input_id = h.input_id
+      where h.lifted_at is null and r.recorded_at >= since and r.recorded_at < until)
+      then 'an open hold refers to a version of this month'
+  end
 $$;

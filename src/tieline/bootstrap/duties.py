@@ -19,7 +19,9 @@ from tieline.bootstrap.store import Pool, join_store
 from tieline.engine.duties import Duty, Runner
 from tieline.engine.duties.liveness import Monitor
 from tieline.engine.duties.partitions import partitions_duty
+from tieline.engine.duties.retention import retention_duty
 from tieline.ports.landscape import Landscape
+from tieline.reconciliation.census import census_duty
 
 LEASE_S = 3.0  # with beats a second apart another scheduler has the duties of a dead one within 4 s
 TRANSACTION_S = 10.0  # a scheduler that stands still must not keep a duty from a successor by a fenced transaction
@@ -36,7 +38,12 @@ class Place:
 
 
 def all_duties(place: Place) -> tuple[Duty, ...]:
-    return (partitions_duty(place.pool), Monitor(place.pool, place.landscape, place.clock).duty())
+    return (
+        partitions_duty(place.pool),
+        retention_duty(place.pool, place.landscape),
+        census_duty(place.pool, place.landscape, place.clock),
+        Monitor(place.pool, place.landscape, place.clock).duty(),
+    )
 
 
 @contextlib.asynccontextmanager

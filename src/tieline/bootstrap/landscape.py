@@ -67,6 +67,8 @@ def setup_of(tenant: Tenant, connect: Connect) -> TenantSetup:
         describe=describe, check_fact=fact_schemas.validate, advise=advise,
         today=lambda legal_entity, moment: today(tenant, legal_entity, moment),
         poll_every_s={name: each.poll_every_s for name, each in tenant.systems.items() if each.poll_every_s},
+        census={(name, kind): part for name, each in tenant.systems.items() for kind, part in each.census.items()},
+        owns=lambda system, kind, field, entity: owns(tenant, system, kind, field, entity),
         allowances={name: _allowance(tenant, name, system) for name, system in systems.items()}, weight=tenant.weight,
     )  # fmt: skip
 
@@ -111,6 +113,12 @@ def refuse(tenant: Tenant, system: str, change: Change) -> str | None:
     if any(not each for each in foreign):
         return None
     return f"{system} is not the owner of {', '.join(foreign[0])} of {change.kind} and may not change it"
+
+
+def owns(tenant: Tenant, system: str, kind: str, field: str, legal_entity: str) -> bool:
+    """Whether a role that this system plays owns the field, so that nobody writes it there (O3)."""
+    played = (role for role, table in tenant.firm.roles.items() if system in table.values())
+    return any(tenant.ownership.may_write(role, kind, field, legal_entity) for role in played)
 
 
 def describe(change: Change) -> tuple[str, dict[str, Any]] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from decimal import Decimal
 from ipaddress import ip_address
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
 import platformdirs
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Biller = Literal["hub", "erp", "psa"]
 _PLACE = r"^[a-z_]+\.[a-z_]+( at [a-z_]+)?$"
@@ -152,6 +153,32 @@ class LimitsPart(Part):
     daily: int | None = Field(default=None, ge=1, description="Calls a day.")
 
 
+def _seconds(value: object) -> object:
+    """`daily`, `hourly`, `weekly`, `never`, or a number with its unit: 90s, 15m, 6h, 2d."""
+    words = {"hourly": 3_600.0, "daily": 86_400.0, "weekly": 604_800.0, "never": None}
+    if isinstance(value, str) and value in words:
+        return words[value]
+    found = re.fullmatch(r"([1-9][0-9]{0,4})([smhd])", value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError("must be hourly, daily, weekly, never, or a number with a unit such as 15m, 6h or 2d")
+    return float(found[1]) * {"s": 1, "m": 60, "h": 3_600, "d": 86_400}[found[2]]
+
+
+Every = Annotated[float | None, BeforeValidator(_seconds)]
+
+
+class CensusPart(Part):
+    """How often one kind is listed, and what a deletion that is certain means for state."""
+
+    full: Every = Field(default=86_400.0, description="How often everything is listed.", examples=["daily"])
+    changed: Every = Field(default=900.0, description="How often what changed is listed.", examples=["15m"])
+    missing: Literal["recreate", "hold", "accept"] = Field(
+        default="hold", description="What is done when state was deleted there; money always waits for a person."
+    )
+    retract_max: int = Field(default=50, ge=0, description="More documents gone than this: stop and ask.")
+    retract_share: float = Field(default=0.05, ge=0, le=1, description="A greater share gone than this: stop and ask.")
+
+
 class SystemPart(BaseModel):
     """`connector` decides which further keys are allowed."""
 
@@ -169,6 +196,9 @@ class SystemPart(BaseModel):
         examples=["netsuite-prod"],
     )
     limits: LimitsPart = LimitsPart()
+    census: dict[str, CensusPart] = Field(
+        default_factory=dict, description="Kind: how often it is listed and compared, where it is not the usual."
+    )
     call_life_s: float | None = Field(
         default=None, gt=0, le=900, description="Longest life of one call, where the connector's own is not right."
     )

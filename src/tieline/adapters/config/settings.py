@@ -9,6 +9,7 @@ from pathlib import Path
 from tieline.adapters.config.model import Listen, Worker
 from tieline.domain.firm import Firm
 from tieline.domain.ownership import Ownership
+from tieline.ports.landscape import Cadence
 from tieline.sdk import ConnectorSettings
 
 
@@ -22,6 +23,7 @@ class SystemSettings:
     secret_refs: Mapping[str, str]
     overlay: Mapping[str, Mapping[str, str]]
     poll_every_s: float | None = None
+    census: Mapping[str, Cadence] = field(default_factory=dict)
     call_life_s: float | None = None
     budget: str | None = None
     limits: Mapping[str, int] = field(default_factory=dict)  # what differs from the manifest

@@ -9,6 +9,8 @@ from .world import World, client, contract
 def test_a_flow_is_found_because_its_file_is_there() -> None:
     assert [flow.name for flow in all_flows()] == [
         "activate_contract",
+        "limit_contract",
+        "limit_purchase_order",
         "post_time",
         "propagate_amendment",
         "release_invoice",

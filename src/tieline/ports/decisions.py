@@ -146,10 +146,21 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """Records of one kind in the lane, and their field of money."""
+
+    kind: str
+    field: str
+    sign: Literal[1, -1] = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
     """What a pool may give: in all, and within each day or month of work. None is no limit.
 
-    `basis`: an older basis never replaces a newer one. `opening`: what was used before the pool was known, counted once.
+    `basis`: an older basis never replaces a newer one. What was used before the pool was known is counted once, when it
+    is declared for the first time: `counts` names records of the lane and the money field whose sum that is (added, or
+    taken off where `sign` is -1), and `opening` what is to be added to that sum.
     """
 
     pool: str
@@ -159,6 +170,7 @@ class Limit:
     per_period: Decimal | None = None
     basis: int = 0
     opening: Decimal = Decimal(0)
+    counts: tuple[Counted, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

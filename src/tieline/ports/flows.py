@@ -69,6 +69,7 @@ class DrawView:
     granted: Decimal
     unit: str
     work_on: date
+    part: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import LiteralString
 
 from tieline.engine.planning.parts import NOTHING, Due
 from tieline.engine.rows import Cursor, Row, ask, write
-from tieline.ports.flows import Approval, Flow, Record, Ref, ReplicaView, Snapshot
+from tieline.ports.flows import Approval, DrawView, Flow, PoolView, Record, Ref, ReplicaView, Snapshot
 from tieline.ports.landscape import TenantSetup
 
 Records = dict[str, dict[str, Record]]
@@ -32,6 +32,8 @@ class LaneState:
     approvals: list[Row] = field(default_factory=list)
     plans: list[Row] = field(default_factory=list)
     holds: list[Row] = field(default_factory=list)
+    draws: dict[str, DrawView] = field(default_factory=dict)
+    pools: dict[str, PoolView] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -121,6 +123,8 @@ def snapshot(setup: TenantSetup, state: LaneState, now: datetime) -> Snapshot:
         records=state.records,
         replicas={key: tuple(views) for key, views in replicas.items()},
         approvals={subject: tuple(rows) for subject, rows in approvals.items()},
+        draws=state.draws,
+        pools=state.pools,
     )
 
 

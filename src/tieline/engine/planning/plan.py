@@ -17,6 +17,8 @@ from tieline.engine.planning.load import LaneState, learn_reads, load_states
 from tieline.engine.planning.load_parts import load_parts, terms_digest
 from tieline.engine.planning.parts import due_parts, parts_changed, parts_planned, set_sweeps
 from tieline.engine.planning.store import answer, store_plans
+from tieline.engine.pools.grants import grant_draws
+from tieline.engine.pools.load import load_draws, tell_parts
 from tieline.engine.rows import Cursor, Row, tenant_transaction
 from tieline.ports.decisions import WakeAt
 from tieline.ports.landscape import TenantSetup
@@ -38,9 +40,11 @@ async def plan_lanes(
         await fence(cursor, leases, {row["shard"] for row in locked.values()})
         await answer(cursor, setup.tenant, lanes)
         await spread(cursor, setup.tenant, locked)
+        await tell_parts(cursor, setup.tenant, locked)
         due = await due_parts(cursor, setup, locked, now)
         states = await load_states(cursor, setup, locked, learn=False, due=due)
         await load_parts(cursor, setup, states, now)
+        await load_draws(cursor, setup.tenant, states)
         plans = await _plan(cursor, setup, states, now)
         crash_point("before_plan_commit")
     crash_point("after_plan_commit")
@@ -56,8 +60,9 @@ async def _plan(cursor: Cursor, setup: TenantSetup, states: Sequence[LaneState],
     whole = [state for state in whole if state not in outdated]
     await learn_reads(cursor, setup.tenant, whole)
     plans = [*partial, *(plan_lane(setup, state, now) for state in whole)]
+    plans = await grant_draws(cursor, setup, plans, now)
     await store_plans(cursor, setup, plans, {}, now)
-    done = [plan for plan in partial if plan.decided.error is None]
+    done = [plan for plan in plans if plan.state.due.parts and plan.decided.error is None]
     await _store_parts(cursor, setup, done, now)
     sweeps = [
         sweep_row(plan.state, plan.state.lane["terms"] or terms[plan.state.name], plan.state.due.swept) for plan in done

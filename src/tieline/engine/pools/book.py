@@ -85,16 +85,19 @@ class Book:
     touched: set[str] = field(default_factory=set)  # keys of requests that changed
     woken: set[str] = field(default_factory=set)
 
-    def declare(self, lane: str, limit: Limit) -> None:
-        """A raised limit owes its headroom to those who wait; a lowered one takes nothing back (M3)."""
+    def declare(self, lane: str, limit: Limit, used: Decimal = ZERO) -> None:
+        """A raised limit owes its headroom to those who wait; a lowered one takes nothing back (M3).
+
+        `used`: what counts against a pool that was not known before.
+        """
         pool = self.pools[limit.pool]
         if pool.declared_by is not None and limit.basis < pool.basis:
             return
         fresh, before = pool.declared_by is None, (pool.total, pool.per_period)
         pool.declared_by, pool.unit, pool.total = lane, limit.unit, limit.total
         pool.period, pool.per_period, pool.basis = limit.period, limit.per_period, limit.basis
-        if fresh and limit.opening > ZERO:
-            self._mint(pool, OPENING, 1, lane, limit.opening, None)
+        if fresh and used > ZERO:
+            self._mint(pool, OPENING, 1, lane, used, None)
         if fresh or before != (pool.total, pool.per_period):
             owe(pool)
 

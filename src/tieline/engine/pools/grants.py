@@ -12,12 +12,13 @@ from itertools import chain
 
 from tieline.engine.lanes import lock_lanes, wake
 from tieline.engine.planning.lane_plan import LanePlan, plan_lane
-from tieline.engine.pools.book import Book
-from tieline.engine.pools.load import draw_view, open_book, pool_view, pools_of_waiting
+from tieline.engine.pools.book import ZERO, Book
+from tieline.engine.pools.load import draw_view, open_book, pool_view, pools_of_waiting, used_before
 from tieline.engine.pools.offers import lane_of_pool, offer, pools_to_offer
 from tieline.engine.pools.store import close_answered, store_book
 from tieline.engine.rows import Cursor
 from tieline.ports.decisions import Draw, Limit, Return
+from tieline.ports.flows import DrawView
 from tieline.ports.landscape import TenantSetup
 
 ROUNDS_MAX = 4
@@ -38,7 +39,7 @@ async def grant_draws(
     book = await _open(cursor, setup.tenant, plans, offers, lock=not dry)
     for pool in offers:
         await offer(cursor, setup.tenant, book, pool)
-    later = await _settle(setup, book, current, now)
+    later = await _settle(cursor, setup, book, current, now)
     if not dry:
         await store_book(cursor, setup.tenant, book, {p.state.name: p.state.lane["correlation_id"] for p in plans})
         owed = {lane_of_pool(name) for name, pool in book.pools.items() if pool.owed}
@@ -62,7 +63,9 @@ async def _open(cursor: Cursor, tenant: str, plans: Sequence[LanePlan], offers: 
     return await open_book(cursor, tenant, units, keys, lock=lock)
 
 
-async def _settle(setup: TenantSetup, book: Book, current: dict[str, LanePlan], now: datetime) -> set[str]:
+async def _settle(
+    cursor: Cursor, setup: TenantSetup, book: Book, current: dict[str, LanePlan], now: datetime
+) -> set[str]:
     """Answer and decide again until nobody asks anything new. Returns lanes whose questions must wait for other locks."""
     later: set[str] = set()
     for _ in range(ROUNDS_MAX):
@@ -71,6 +74,7 @@ async def _settle(setup: TenantSetup, book: Book, current: dict[str, LanePlan], 
             return later
         later |= {name for name, plan in asking.items() if not _answerable(book, plan)}
         answered = {name: plan for name, plan in asking.items() if name not in later}
+        await _declare(cursor, setup.tenant, book, answered)
         _answer(book, answered)
         for name, plan in answered.items():
             _show(book, plan)
@@ -78,10 +82,14 @@ async def _settle(setup: TenantSetup, book: Book, current: dict[str, LanePlan], 
     return later | {name for name, plan in current.items() if _pending(plan)}
 
 
-def _answer(book: Book, asking: dict[str, LanePlan]) -> None:
+async def _declare(cursor: Cursor, tenant: str, book: Book, asking: dict[str, LanePlan]) -> None:
     for name, plan in asking.items():
         for limit in plan.decided.of(Limit):
-            book.declare(name, limit)
+            fresh = book.pools[limit.pool].declared_by is None
+            book.declare(name, limit, await used_before(cursor, tenant, name, limit) if fresh else ZERO)
+
+
+def _answer(book: Book, asking: dict[str, LanePlan]) -> None:
     for plan in asking.values():
         for back in plan.decided.of(Return):
             book.give_back(back.key)
@@ -146,6 +154,15 @@ def _is_new(plan: LanePlan, limit: Limit) -> bool:
     return limit.basis >= known.basis and said != (known.unit, known.total, known.period, known.per_period)
 
 
+def _said(plan: LanePlan) -> set[str]:
+    return {draw.key for draw in plan.decided.of(Draw)}
+
+
+def _was_looked_at(plan: LanePlan, view: DrawView) -> bool:
+    """Silence says something only where the flow has spoken."""
+    return not plan.state.due.parts or view.part in plan.state.due.parts
+
+
 async def _close(cursor: Cursor, setup: TenantSetup, current: dict[str, LanePlan], dry: bool) -> None:
     """Requests that were met and that their flow does not mention any more have done their work."""
     done = [
@@ -153,7 +170,7 @@ async def _close(cursor: Cursor, setup: TenantSetup, current: dict[str, LanePlan
         for plan in current.values()
         if not plan.decided.error
         for key, view in plan.state.draws.items()
-        if view.granted >= view.wanted and key not in {draw.key for draw in plan.decided.of(Draw)}
+        if view.granted >= view.wanted and _was_looked_at(plan, view) and key not in _said(plan)
     ]
     if done and not dry:
         await close_answered(cursor, setup.tenant, done)

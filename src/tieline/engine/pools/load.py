@@ -14,6 +14,7 @@ from tieline.engine.planning.load import LaneState
 from tieline.engine.planning.parts import parts_changed
 from tieline.engine.pools.book import Book, Pool, Request
 from tieline.engine.rows import Cursor, Row, ask, write
+from tieline.ports.decisions import Limit
 from tieline.ports.flows import DrawView, PoolView
 
 
@@ -41,12 +42,22 @@ async def load_draws(cursor: Cursor, tenant: str, states: Sequence[LaneState]) -
         state.pools.update({n: p for n, p in known.items() if n in wanted or p.declared_by == state.name})
 
 
+async def used_before(cursor: Cursor, tenant: str, lane: str, limit: Limit) -> Decimal:
+    """What counts against a pool that is declared for the first time."""
+    used = limit.opening
+    for counted in limit.counts:
+        await cursor.execute(_COUNT, (counted.field, tenant, lane, counted.kind))
+        if (row := await cursor.fetchone()) is not None:
+            used += counted.sign * row["sum"]
+    return used
+
+
 def draw_view(rows: Iterable[Request]) -> DrawView:
     some = sorted(rows, key=lambda r: r.pool)
     one = some[0]
     return DrawView(
         key=one.draw_key, pools=tuple(r.pool for r in some), wanted=one.wanted, granted=min(r.granted for r in some),
-        unit=one.unit, work_on=one.work_on,
+        unit=one.unit, work_on=one.work_on, part=one.part,
     )  # fmt: skip
 
 
@@ -122,6 +133,8 @@ _REQUEST_FIELDS = (
     "open",
     "counted",
 )
+_COUNT = """select coalesce(sum((doc -> %s ->> 'amount')::numeric), 0) as sum from records
+where tenant_id = %s and lane = %s and kind = %s"""
 # A row that another transaction holds is told another time: that transaction wakes the lane once more.
 _NEWS = """update pool_draws d set news = false from (
   select tenant_id, pool, draw_key from pool_draws where tenant_id = %s and lane = any(%s) and news

@@ -70,7 +70,7 @@ def waiting_after(waiting: Waiting, verdict: Verdict, health: Health, now: datet
         return replace(waiting, due_at=now + _pause(verdict, attempts, chance), tried_at=now)
     attempts = waiting.attempts + 1
     took_others = health.last_success_at is not None and (
-        waiting.tried_at is not None and health.last_success_at > waiting.tried_at
+        waiting.tried_at is not None and health.last_success_at >= waiting.tried_at
     )
     own = waiting.own or (verdict.outcome is Outcome.REFUSED and took_others)
     due_at = now + _pause(verdict, attempts, chance)

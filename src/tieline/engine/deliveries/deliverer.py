@@ -54,11 +54,11 @@ class Deliverer:
             await asyncio.wait(self.turns.values(), timeout=ROUND_S, return_when=asyncio.FIRST_COMPLETED)
         return self._gathered()
 
-    async def drain(self) -> None:
+    async def drain(self) -> int:
         """Wait for the turns under way, without starting new ones."""
         if self.turns:
             await asyncio.wait(self.turns.values())
-        self._gathered()
+        return self._gathered()
 
     async def aclose(self) -> None:
         for turn in self.turns.values():

@@ -103,7 +103,7 @@ async def _one_probe(cursor: Cursor, found: Load, position: int, now: datetime) 
 
 
 async def _due_lanes(cursor: Cursor, found: Load, now: datetime, limit: int) -> None:
-    await cursor.execute(_DUE, (found.endpoint_id, now, limit))
+    await cursor.execute(_DUE, (found.endpoint_id, now, found.health.suspect, limit))
     rows = await cursor.fetchall()
     asked = [{name: row[name] for name in ("replay_id", "lane", "next_seq", "upto_seq")} for row in rows]
     await write(cursor, _LANE_EVENTS, asked, LANE_EVENTS_MAX)
@@ -177,8 +177,9 @@ _ENDPOINT = """select * from endpoints where tenant_id = current_setting('tielin
   and state = 'active'"""
 _SECRETS = """select secret_id, sealed from endpoint_secrets where tenant_id = current_setting('tieline.tenant')
   and endpoint_id = %s and (valid_until is null or valid_until > %s) order by created_at desc, secret_id desc"""
+# An endpoint that fails has one hour for all that waits for it; a message of its own refusal keeps its own.
 _DUE = """select * from deliveries where tenant_id = current_setting('tieline.tenant') and endpoint_id = %s
-  and due_at <= %s order by attempts, due_at, lane limit %s"""
+  and (due_at <= %s or (%s and not own and due_at is not null)) order by attempts, due_at, lane limit %s"""
 _LANE_EVENTS: LiteralString = (
     "select d.replay_id, l.* from (select %s::int as most) m, jsonb_to_recordset(%s::jsonb)"
     " as d(replay_id uuid, lane text, next_seq bigint, upto_seq bigint) cross join lateral (select "

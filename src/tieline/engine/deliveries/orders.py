@@ -132,7 +132,7 @@ class Endpoints:
     async def _new_secret(self, cursor: Cursor, tenant: str, endpoint_id: str) -> str:
         key, secret_id = os.urandom(SECRET_BYTES), uuid7()
         sealed = self.cipher.seal(key, secret_context(tenant, endpoint_id, secret_id))
-        await cursor.execute(_SECRET, (tenant, endpoint_id, secret_id, sealed, self.clock()))
+        await cursor.execute(_KEY_ADDED, (tenant, endpoint_id, secret_id, sealed, self.clock()))
         return spelled(key)
 
 
@@ -161,7 +161,7 @@ select %s, %s, %s, %s, %s, %s, %s, %s,
   coalesce((select position from feed_heads where tenant_id = current_setting('tieline.tenant')), 0)
 where (select count(*) from endpoints where tenant_id = current_setting('tieline.tenant') and state = 'active') < %s
 returning endpoint_id"""
-_SECRET = """insert into endpoint_secrets (tenant_id, endpoint_id, secret_id, sealed, created_at)
+_KEY_ADDED = """insert into endpoint_secrets (tenant_id, endpoint_id, secret_id, sealed, created_at)
 values (%s, %s, %s, %s, %s)"""
 _LOCK = (
     """select * from endpoints where tenant_id = current_setting('tieline.tenant') and endpoint_id = %s for update"""

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Literal, Protocol, runtime_checkable
 
 from tieline.kit.canonical import Json
+from tieline.kit.errors import TielineError
 
 
 class OperationClass(StrEnum):
@@ -46,12 +47,19 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
+    """What the engine must know of one call. `batch`: how many documents one call takes; never more than one in class N.
+
+    `all_or_none`: a batch takes effect whole or not at all; without it the call answers for each document by itself.
+    """
+
     kind: str
     verb: Literal["put", "end"]
     op_class: OperationClass
     consistency_window: timedelta = timedelta(0)  # how long a search may not see a finished write
     max_life: timedelta = timedelta(seconds=30)  # after this the vendor no longer executes a call we gave up on
     observable: bool = True  # can be read back
+    batch: int = 1
+    all_or_none: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +177,17 @@ class SourceItem:
 class Page:
     items: tuple[SourceItem, ...]
     cursor: str
+
+
+class TakesMany(Protocol):
+    """A system of which an operation has a batch: many documents of one kind in one call."""
+
+    async def put_many(self, envelopes: Sequence[Envelope]) -> Mapping[str, ExternalRef | TielineError]:
+        """By the envelope's key, what became of each; Unknown for every one that the answer does not speak of.
+
+        Raises the error tree for the call as a whole.
+        """
+        ...
 
 
 class Source(Protocol):

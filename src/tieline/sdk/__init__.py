@@ -71,6 +71,7 @@ from tieline.sdk.capabilities import (
     WritesInvoices,
     WritesProjects,
     WritesTimeCharges,
+    WritesTimeChargesInBulk,
     WritesWorkElements,
 )
 from tieline.sdk.connector import Connector, ConnectorSettings, Manifest
@@ -138,6 +139,7 @@ __all__ = [
     "WritesInvoices",
     "WritesProjects",
     "WritesTimeCharges",
+    "WritesTimeChargesInBulk",
     "WritesWorkElements",
     "instant",
     "plain",

@@ -18,6 +18,7 @@ from typing import ClassVar
 
 from tieline.domain.documents import LedgerLine
 from tieline.kit.canonical import Json
+from tieline.kit.errors import TielineError
 from tieline.ports.systems import (
     Change,
     Envelope,
@@ -32,6 +33,7 @@ from tieline.ports.systems import (
 )
 
 Read = Sequence[Observed | None]
+Rows = Mapping[str, ExternalRef | TielineError]
 
 
 class Capability(ABC):
@@ -112,6 +114,18 @@ class WritesTimeCharges(Capability):
 
     @abstractmethod
     async def read_time_charge(self, envelopes: Sequence[Envelope]) -> Read: ...
+
+
+class WritesTimeChargesInBulk(WritesTimeCharges):
+    """Many charges in one call, as its operation declares (`batch`, `all_or_none`).
+
+    Answers by `envelope.key` and never by position: a reference, or the error that this row alone was answered with. What
+    the vendor's answer does not name is left out, and counts as unknown. Raises for the call as a whole; a refusal of the
+    whole batch is Rejected, whereupon the engine sends its halves until the bad row stands alone.
+    """
+
+    @abstractmethod
+    async def put_many_time_charge(self, envelopes: Sequence[Envelope]) -> Rows: ...
 
 
 class WritesInvoices(Capability):

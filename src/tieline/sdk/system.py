@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
 from tieline.kit.canonical import Json
-from tieline.kit.errors import Defect
+from tieline.kit.errors import Defect, TielineError, Unknown
 from tieline.ports.limits import Limits, Meter
-from tieline.ports.systems import Envelope, ExternalRef, Listed, Listing, ListOrder, Observed, Operation
+from tieline.ports.systems import Envelope, ExternalRef, Listed, Listing, ListOrder, Observed, Operation, OperationClass
 from tieline.sdk.capabilities import Capability, ListsDocuments
 from tieline.sdk.connector import Connector
 
@@ -33,12 +33,19 @@ class ConnectedSystem:
         self.listed_kinds = connector.listed_kinds if isinstance(connector, ListsDocuments) else ()
         self._operations = {key: _lived(each, call_life_s) for key, each in connector.manifest.operations.items()}
         self._verb_names = {c.kind: c.verb_name for c in _capabilities(type(connector))}
+        for operation in self._operations.values():
+            _check_batch(operation, connector, self._verb_names.get(operation.kind, operation.kind))
 
     def operation(self, kind: str, verb: str) -> Operation | None:
         return self._operations.get((kind, verb))
 
     async def put(self, envelope: Envelope) -> ExternalRef:
         return cast(ExternalRef, await self._method("put", envelope.kind)(envelope))
+
+    async def put_many(self, envelopes: Sequence[Envelope]) -> Mapping[str, ExternalRef | TielineError]:
+        """Whatever order the rows come back in, and whichever are missing: each document has its own outcome (F6)."""
+        told = await self._method("put_many", envelopes[0].kind)(envelopes)
+        return {envelope.key: told.get(envelope.key) or _unspoken(self.name) for envelope in envelopes}
 
     async def end(self, envelope: Envelope, how: str) -> ExternalRef:
         verb = "withdraw" if how == "cancel" else "close"
@@ -69,6 +76,18 @@ class ConnectedSystem:
         if method is None:
             raise Defect(f"{self.connector} has no {name}: the flow asks for what the manifest does not offer")
         return cast(Callable[..., Awaitable[Any]], method)
+
+
+def _unspoken(system: str) -> Unknown:
+    return Unknown(f"{system} answered the batch and did not say what became of this one")
+
+
+def _check_batch(operation: Operation, connector: Connector, verb_name: str) -> None:
+    """Raises Defect for a batch that nobody takes, and for one that nobody could repeat or look for."""
+    if operation.batch > 1 and operation.op_class is OperationClass.N:
+        raise Defect(f"{connector.manifest.name}: a {operation.kind} is of class N and goes one by one")
+    if operation.batch > 1 and not hasattr(connector, f"put_many_{verb_name}"):
+        raise Defect(f"{connector.manifest.name} declares batches of {operation.kind} and has no put_many_{verb_name}")
 
 
 def _lived(operation: Operation, call_life_s: float | None) -> Operation:

@@ -14,12 +14,14 @@ from tieline.adapters.config import Settings
 from tieline.adapters.postgres import launcher, roles
 from tieline.adapters.postgres.pools import pool as make_pool
 from tieline.adapters.vault import EnvFileVault
+from tieline.bootstrap.auditing import Auditing, auditing
 from tieline.bootstrap.landscape import build_landscape
 from tieline.bootstrap.store import Pool, join_store
 from tieline.engine.duties import Duty, Runner
 from tieline.engine.duties.liveness import Monitor
 from tieline.engine.duties.partitions import partitions_duty
 from tieline.engine.duties.retention import retention_duty
+from tieline.engine.feed.duty import seal_duty
 from tieline.ports.landscape import Landscape
 from tieline.reconciliation.census import census_duty
 
@@ -35,6 +37,7 @@ class Place:
     landscape: Landscape
     clock: Callable[[], datetime]
     settings: Settings
+    audit: Auditing
 
 
 def all_duties(place: Place) -> tuple[Duty, ...]:
@@ -42,8 +45,12 @@ def all_duties(place: Place) -> tuple[Duty, ...]:
         partitions_duty(place.pool),
         retention_duty(place.pool, place.landscape),
         census_duty(place.pool, place.landscape, place.clock),
+        seal_duty(
+            place.pool, tuple(place.landscape), sink=place.audit.sink, signer=place.audit.signer, keys=place.audit.keys,
+            clock=place.clock,
+        ),
         Monitor(place.pool, place.landscape, place.clock).duty(),
-    )
+    )  # fmt: skip
 
 
 @contextlib.asynccontextmanager
@@ -52,7 +59,10 @@ async def scheduler(
 ) -> AsyncIterator[Runner]:
     """The duties and their runner, built but not running: the caller starts `run()` and ends it with `stop()`."""
     async with make_pool(cluster.conninfo(roles.SCHEDULER), "scheduler", 1, 4, TRANSACTION_S) as pool:
-        place = Place(pool=pool, landscape=landscape, clock=clock, settings=settings)
+        place = Place(
+            pool=pool, landscape=landscape, clock=clock, settings=settings,
+            audit=auditing(settings, EnvFileVault()),
+        )  # fmt: skip
         owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         yield Runner(pool, all_duties(place), owner, LEASE_S)
 

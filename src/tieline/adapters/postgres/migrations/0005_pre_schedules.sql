@@ -17,3 +17,17 @@ create index replicas_unfinished on replicas (tenant_id, latest_at) where status
 alter table lane_dirty add column woken_at timestamptz not null default now();  -- how long a lane has waited for its plan
 alter table holds drop constraint holds_source_check, add constraint holds_source_check
   check (source in ('flow', 'push', 'intake', 'engine', 'monitor'));
+
+-- Queues whose rows live for seconds: at the default (a fifth of the table dead) an index's head fills with dead rows while
+-- the table is empty most of the time, and every claim steps over them. A fixed number of dead rows starts the vacuum, and
+-- it works without pauses: these tables are small, and their delay is everybody's delay.
+do $$
+declare hot text;
+begin
+  foreach hot in array array['due', 'lane_dirty', 'intake', 'waits', 'shards', 'workers', 'duties', 'watches'] loop
+    execute format('alter table %I set (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500,'
+      ' autovacuum_analyze_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0)', hot);
+  end loop;
+end $$;
+alter table shards set (fillfactor = 50);  -- leases are renewed in place, on the same page
+alter table workers set (fillfactor = 50);

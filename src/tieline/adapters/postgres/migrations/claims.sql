@@ -180,37 +180,37 @@ create function public.endpoints_due(at timestamptz) returns table (tenant_id te
 $$;
 
 -- Why a month may not be dropped yet; null when nothing unfinished refers to it.
-create function public.month_in_use(subject text, since timestamptz, until timestamptz) returns text
+create function public.month_in_use(subject text, begins timestamptz, ends timestamptz) returns text
   language sql stable security definer set search_path = '' as $$
   select case
     when subject = 'inputs' and exists (
-      select from public.intake as i where i.received_at >= since and i.received_at < until)
+      select from public.intake as i where i.received_at >= month_in_use.begins and i.received_at < month_in_use.ends)
       then 'an input of this month is not worked in yet'
     when subject = 'inputs' and exists (
       select from public.holds as h join public.inputs as i on i.tenant_id = h.tenant_id and i.input_id = h.input_id
-      where h.lifted_at is null and i.received_at >= since and i.received_at < until)
+      where h.lifted_at is null and i.received_at >= month_in_use.begins and i.received_at < month_in_use.ends)
       then 'an open hold refers to an input of this month'
     when subject = 'effects' and exists (
       select from public.effects as e
-      where e.state in ('intent', 'unknown', 'ambiguous') and e.intended_at >= since and e.intended_at < until)
+      where e.state in ('intent', 'unknown', 'ambiguous') and e.intended_at >= month_in_use.begins and e.intended_at < month_in_use.ends)
       then 'a call of this month is not settled'
     when subject = 'effects' and exists (
       select from public.holds as h join public.effects as e
         on e.tenant_id = h.tenant_id and e.correlation_id = h.correlation_id
-      where h.lifted_at is null and e.intended_at >= since and e.intended_at < until)
+      where h.lifted_at is null and e.intended_at >= month_in_use.begins and e.intended_at < month_in_use.ends)
       then 'an open hold refers to a call of this month'
     when subject = 'events' and exists (
-      select from public.unsealed as u where u.recorded_at >= since and u.recorded_at < until)
+      select from public.unsealed as u where u.recorded_at >= month_in_use.begins and u.recorded_at < month_in_use.ends)
       then 'an event of this month has no place in the feed yet'
     when subject = 'events' and exists (
       select from public.holds as h join public.events as e
         on e.tenant_id = h.tenant_id and e.correlation_id = h.correlation_id
-      where h.lifted_at is null and e.recorded_at >= since and e.recorded_at < until)
+      where h.lifted_at is null and e.recorded_at >= month_in_use.begins and e.recorded_at < month_in_use.ends)
       then 'an open hold refers to an event of this month'
     when subject = 'record_history' and exists (
       select from public.holds as h join public.record_history as r
         on r.tenant_id = h.tenant_id and r.input_id = h.input_id
-      where h.lifted_at is null and r.recorded_at >= since and r.recorded_at < until)
+      where h.lifted_at is null and r.recorded_at >= month_in_use.begins and r.recorded_at < month_in_use.ends)
       then 'an open hold refers to a version of this month'
   end
 $$;

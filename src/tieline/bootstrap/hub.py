@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from starlette.types import ASGIApp
 from tieline import __version__
 from tieline.adapters.cipher import AesCipher, key_of
 from tieline.adapters.config import Settings, load
-from tieline.adapters.postgres import launcher, roles
+from tieline.adapters.postgres import examination, launcher, roles
 from tieline.adapters.postgres.migrate import head
 from tieline.adapters.postgres.pools import pool as make_pool
 from tieline.adapters.postgres.pools import tenant_tx
@@ -28,6 +29,7 @@ from tieline.api.services import Services
 from tieline.bootstrap.landscape import Around, as_it_is, build_landscape
 from tieline.bootstrap.store import OpenStore, Pool, join_store, open_pools, open_store, prepare_tenants
 from tieline.bootstrap.supposed import supposed_setup
+from tieline.bootstrap.webhooks import endpoints
 from tieline.connectors import discover
 from tieline.engine.commands import EngineCommands
 from tieline.engine.worker import Worker
@@ -88,7 +90,8 @@ async def hub(
         commands = EngineCommands(pools["api"], built.landscape, clock)
         services = Services(
             pool=pools["api"], edge_pool=pools["edge"], landscape=built.landscape, commands=commands, clock=clock,
-            cursor_key=sha256(b"cursor" + key).digest(), version=__version__, compile_setup=supposed_setup, schema_version=head(),
+            endpoints=endpoints(settings, pools["api"], clock), cursor_key=sha256(b"cursor" + key).digest(), version=__version__, compile_setup=supposed_setup, schema_version=head(),
+            examine=partial(examination.examine, now=now),
         )  # fmt: skip
         worker = make_worker(settings, cluster, pools["worker"], built.landscape, AesCipher(key), clock)
         yield Hub(

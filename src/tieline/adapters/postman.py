@@ -6,7 +6,9 @@ Redirects are answers, not directions. The answer's body is not read: whatever a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
+import ipaddress
 import ssl
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -15,13 +17,14 @@ from urllib.parse import urlsplit
 import httpcore2
 
 from tieline.adapters.answers import retry_after
-from tieline.adapters.egress import Origin, Resolver, parse_origin, resolve
+from tieline.adapters.egress import Origin, Resolver, check_address, parse_origin, resolve
 from tieline.adapters.wire import CheckedNetwork, Sending, current
-from tieline.kit.errors import Blocked, Unavailable
+from tieline.kit.errors import Blocked, Fault, Rejected, Unavailable
 from tieline.routing.schedule import RETRY_AFTER_S_MAX
 from tieline.routing.verdicts import Answered
 
 TIMEOUT_S = 20.0
+URL_MAX = 500
 CONNECT_S_MAX = 10.0
 CONNECTIONS_MAX = 1024  # as many as all turns together may use: a slow endpoint takes nobody else's place
 KEEP_ALIVE_S = 15.0
@@ -38,6 +41,18 @@ def _public_trust() -> ssl.SSLContext:
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def check_endpoint_url(url: str, *, allow_private: bool) -> None:
+    """Raises Rejected for an address that is never called. What a name leads to is judged at every call."""
+    try:
+        if not url.isascii() or len(url) > URL_MAX:
+            raise Blocked(f"The address of an endpoint must be plain ASCII of at most {URL_MAX} characters.")
+        origin = parse_origin(url, allow_private=allow_private)
+        with contextlib.suppress(ValueError):
+            check_address(str(ipaddress.ip_address(origin.host)), origin.host, allow_private=allow_private)
+    except Blocked as why:
+        raise Rejected(why.detail, faults=[Fault("/url", why.detail)]) from None
 
 
 class Postman:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tieline.api import census, events, experience, process, systems
+from tieline.api import census, events, experience, process, systems, webhooks
 from tieline.api.batcher import Batcher
 from tieline.api.bodies import Bodies
 from tieline.api.frame import Frame
@@ -65,7 +65,7 @@ def hooks_first(hooks: Hooks, rest: ASGIApp) -> ASGIApp:
 def create_api() -> FastAPI:
     """The described part: its OpenAPI document does not depend on any service."""
     api = FastAPI(title="Tieline", version="1", openapi_url="/openapi.json", docs_url=None, redoc_url=None)
-    for router in (experience.router, process.router, systems.router, census.router, events.router):
+    for router in (experience.router, process.router, systems.router, census.router, events.router, webhooks.router):
         api.include_router(router)
     api.add_exception_handler(TielineError, _any)
     api.add_exception_handler(Exception, _any)

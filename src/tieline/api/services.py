@@ -10,6 +10,7 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from tieline.engine.deliveries.orders import Endpoints
 from tieline.kit.errors import Rejected
 from tieline.ports.commands import Commands
 from tieline.ports.landscape import Landscape, TenantSetup
@@ -31,7 +32,7 @@ class Services:
     in all processes. `clock` answers the present instant in UTC. `compile_setup` makes of a tenant and a configuration's
     text what may be planned with, connected to nothing; it raises Rejected with all faults. `schema_version` is the newest
     migration that this code knows, empty when nobody minds. `examine` makes the checks of the store that are its own
-    adapter's matter, each with ok, expected, seen and way_out.
+    adapter's matter, each with ok, expected, seen and way_out. `endpoints` takes orders about webhooks out.
     """
 
     pool: Pool
@@ -40,6 +41,7 @@ class Services:
     commands: Commands
     clock: Callable[[], datetime]
     cursor_key: bytes
+    endpoints: Endpoints | None = None
     schema_version: str = ""
     examine: Callable[[AsyncConnection[Any]], Awaitable[Mapping[str, dict[str, Any]]]] = nothing_more
     compile_setup: Callable[[str, str], TenantSetup] = no_other

@@ -17,6 +17,7 @@ from tieline.adapters.vault import EnvFileVault
 from tieline.bootstrap.auditing import Auditing, auditing
 from tieline.bootstrap.landscape import build_landscape
 from tieline.bootstrap.store import Pool, join_store
+from tieline.bootstrap.webhooks import delivering
 from tieline.engine.duties import Duty, Runner
 from tieline.engine.duties.liveness import Monitor
 from tieline.engine.duties.partitions import partitions_duty
@@ -40,7 +41,7 @@ class Place:
     audit: Auditing
 
 
-def all_duties(place: Place) -> tuple[Duty, ...]:
+def all_duties(place: Place, deliver: Duty) -> tuple[Duty, ...]:
     return (
         partitions_duty(place.pool),
         retention_duty(place.pool, place.landscape),
@@ -49,6 +50,7 @@ def all_duties(place: Place) -> tuple[Duty, ...]:
             place.pool, tuple(place.landscape), sink=place.audit.sink, signer=place.audit.signer, keys=place.audit.keys,
             clock=place.clock,
         ),
+        deliver,
         Monitor(place.pool, place.landscape, place.clock).duty(),
     )  # fmt: skip
 
@@ -64,7 +66,8 @@ async def scheduler(
             audit=auditing(settings, EnvFileVault()),
         )  # fmt: skip
         owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-        yield Runner(pool, all_duties(place), owner, LEASE_S)
+        async with delivering(settings, pool, clock) as deliver:
+            yield Runner(pool, all_duties(place, deliver), owner, LEASE_S)
 
 
 @contextlib.asynccontextmanager

@@ -90,7 +90,8 @@ async def hub(
         commands = EngineCommands(pools["api"], built.landscape, clock)
         services = Services(
             pool=pools["api"], edge_pool=pools["edge"], landscape=built.landscape, commands=commands, clock=clock,
-            endpoints=endpoints(settings, pools["api"], clock), cursor_key=sha256(b"cursor" + key).digest(), version=__version__, compile_setup=supposed_setup, schema_version=head(),
+            endpoints=endpoints(settings, pools["api"], clock),
+            cursor_key=sha256(b"cursor" + key).digest(), version=__version__, compile_setup=supposed_setup, schema_version=head(),
             examine=partial(examination.examine, now=now),
         )  # fmt: skip
         worker = make_worker(settings, cluster, pools["worker"], built.landscape, AesCipher(key), clock)

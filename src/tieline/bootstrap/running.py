@@ -25,7 +25,7 @@ from tieline.kit.errors import Unavailable
 CONNECTIONS_MAX = 1000  # more are told 503 at once, instead of everybody becoming slow
 LOCAL_SCOPES = (
     "contract:read", "event:read", "hold:retry", "invoice:release", "invoice:request", "plan:apply",
-    "system:read", "time:write",
+    "system:read", "time:write", "webhook:read", "webhook:write",
 )  # fmt: skip
 
 

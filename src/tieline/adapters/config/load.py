@@ -62,6 +62,8 @@ def _compiled(marked: Marked, connectors: Connectors) -> Settings:
         database_url_ref=document.database.url_ref,
         listen=document.listen,
         worker=document.worker,
+        webhooks=document.webhooks,
+        audit=document.audit,
         tenants=tenants,
     )
 

@@ -124,6 +124,23 @@ class Worker(Part):
     lease_s: int = Field(default=3, ge=1, le=300, description="Seconds after which another worker may take over.")
 
 
+class Audit(Part):
+    record: Path | None = Field(
+        default=None,
+        description="File that signed roots of the audit are appended to: on a volume that the database's host cannot edit. "
+        "None: audit/roots.jsonl in home.",
+    )
+    key_ref: Reference = Field(
+        default="", description="Where the signing key is kept (64 hexadecimal digits). Empty: audit.key in home."
+    )
+
+
+class Webhooks(Part):
+    allow_private_addresses: bool = Field(
+        default=False, description="Endpoints may be on private addresses and plain http: for rehearsals only."
+    )
+
+
 class LegalEntityPart(Part):
     name: str = Field(default="", description="Registered name, as it stands on invoices.")
     country: Country = Field(description="ISO 3166 country code.", examples=["DE"])
@@ -231,4 +248,6 @@ class Document(Part):
     database: Database = Database()
     listen: Listen = Listen()
     worker: Worker = Worker()
+    webhooks: Webhooks = Webhooks()
+    audit: Audit = Audit()
     tenants: dict[Name, TenantPart] = Field(default_factory=dict, description="One firm each.")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tieline.adapters.config.model import Listen, Worker
+from tieline.adapters.config.model import Audit, Listen, Webhooks, Worker
 from tieline.domain.firm import Firm
 from tieline.domain.ownership import Ownership
 from tieline.ports.landscape import Cadence
@@ -50,4 +50,6 @@ class Settings:
     database_url_ref: str
     listen: Listen
     worker: Worker
+    webhooks: Webhooks
+    audit: Audit
     tenants: Mapping[str, Tenant]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -24,14 +25,22 @@ from tieline.ports.decisions import WakeAt
 from tieline.ports.landscape import TenantSetup
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """How many replicas changed, and whether a lane of these has more to plan at once."""
+
+    changed: int
+    again: bool
+
+
 async def plan_lanes(
     connection: AsyncConnection[Any],
     leases: Leases,
     setup: TenantSetup,
     lanes: Mapping[str, int],
     now: datetime,
-) -> int:
-    """Plan `lanes` (name -> newest wake-up read). Returns how many replicas changed. Raises LeaseLost.
+) -> Planned:
+    """Plan `lanes` (name -> newest wake-up read). Raises LeaseLost.
 
     What is announced after the wake-ups were taken away is planned again: the records are read only then.
     """
@@ -45,13 +54,15 @@ async def plan_lanes(
         states = await load_states(cursor, setup, locked, learn=False, due=due)
         await load_parts(cursor, setup, states, now)
         await load_draws(cursor, setup.tenant, states)
-        plans = await _plan(cursor, setup, states, now)
+        plans, again = await _plan(cursor, setup, states, now)
         crash_point("before_plan_commit")
     crash_point("after_plan_commit")
-    return sum(len(plan.apply) for plan in plans)
+    return Planned(changed=sum(len(plan.apply) for plan in plans), again=again)
 
 
-async def _plan(cursor: Cursor, setup: TenantSetup, states: Sequence[LaneState], now: datetime) -> list[LanePlan]:
+async def _plan(
+    cursor: Cursor, setup: TenantSetup, states: Sequence[LaneState], now: datetime
+) -> tuple[list[LanePlan], bool]:
     """Parts first, each lane as a whole once no part of it is due and all were planned under its present terms."""
     partial = [plan_lane(setup, state, now) for state in states if state.due.parts]
     terms = {state.name: terms_digest(setup, state, now) for state in states if state.due.any}
@@ -72,7 +83,7 @@ async def _plan(cursor: Cursor, setup: TenantSetup, states: Sequence[LaneState],
     await set_sweeps(cursor, setup.tenant, sweeps)
     again = [*(plan.state for plan in done), *outdated, *(state for state in states if state.due.waits)]
     await wake(cursor, setup.tenant, [state.name for state in again])
-    return plans
+    return plans, again != []
 
 
 def _outdated(state: LaneState, terms: bytes | None) -> bool:

@@ -1,8 +1,8 @@
 """The smallest foreign systems that differ in what the engine must care about: what a second send does.
 
 `/k-once` remembers its idempotency keys for ever, `/k-put` is overwritten by a late send, `/q` creates each time but
-can be searched, `/n` creates each time and cannot. `/k-put/batch` and `/q/batch` take many items in one call. A body is `{"key": …, "revision": …, …}`; each effect is in the
-truth journal with both.
+can be searched, `/n` creates each time and cannot. `/k-put/batch` and `/q/batch` take many items in one call. A body is
+`{"key": …, "revision": …, …}`; each effect is in the truth journal with both.
 """
 
 from __future__ import annotations

@@ -20,9 +20,11 @@ from tieline.adapters.postgres.pools import pool
 from tieline.engine.events import NewEvent, append_events
 from tieline.engine.feed.anchor import Anchor
 from tieline.engine.feed.sealer import Sealer
+from tieline.engine.feed.verify import Report, verify
 from tieline.engine.lanes import lane_row, lock_lanes, set_lanes
 from tieline.engine.rows import Cursor, tenant_transaction
 from tieline.kit.ids import uuid7
+from tieline.ports.audit import Keys
 
 SIGNER, STRANGER = Ed25519Signer(b"k" * 32), Ed25519Signer(b"x" * 32)
 KEYS = Ed25519Keys([SIGNER.public])
@@ -86,6 +88,15 @@ class Desk:
         if sign:
             async with self.pool.connection() as connection:
                 await sealer.anchor.sign_now(connection)
+
+    async def verify(self, keys: Keys = KEYS) -> Report:
+        async with self.pool.connection() as connection:
+            return await verify(connection, [FIRM, OTHER], FileSink(self.record), keys, self.moment())
+
+    async def found(self, tenant: str = FIRM) -> tuple[str, int | None] | None:
+        """The kind and the place of the first damage of a tenant."""
+        [report] = [each for each in (await self.verify()).tenants if each.tenant == tenant]
+        return None if report.finding is None else (report.finding.kind.value, report.finding.position)
 
     def rows(self, sql: str, *values: Any, **named: Any) -> list[dict[str, Any]]:
         """With a superuser's eyes, who sees and may do everything."""

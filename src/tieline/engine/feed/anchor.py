@@ -73,15 +73,14 @@ class Anchor:
         if self._since < RECORDS_MAX and now < self._looked_at + LOOK_EVERY_S:
             return
         self._since, self._looked_at = 0, now
-        rows = [row for row in await _unsigned(connection) if row["tenant_id"] in self._trusted]
-        if any(self._due(row) for row in rows):
+        if any(_due(row) for row in await _unsigned(connection)):
             try:
-                await self.sign(connection, rows)
+                await self.sign_now(connection)
             except OSError as error:
                 log.error("outside_record_not_kept", error=type(error).__name__)
 
     async def sign_now(self, connection: AsyncConnection[Any]) -> int:
-        """Vouch for everything that moved, due or not; answers how many heads."""
+        """Vouch for everything that moved, due or not; answers how many heads. Never for a store that was put back."""
         rows = await _unsigned(connection)
         rows = [row for row in rows if await self.continues(connection, row["tenant_id"])]
         await self.sign(connection, rows)
@@ -102,17 +101,20 @@ class Anchor:
             async with tenant_transaction(connection, head.tenant) as cursor:
                 await cursor.execute(_MARK, (head.epoch, head.position, head.position, head.tenant))
 
-    def _due(self, row: Row) -> bool:
-        waited = (self.clock() - row["unsigned_since"]).total_seconds() if row["unsigned_since"] else UNSIGNED_S_MAX
-        return row["position"] - row["signed_position"] >= RECORDS_MAX or waited >= UNSIGNED_S_MAX
+
+def _due(row: Row) -> bool:
+    return bool(row["position"] - row["signed_position"] >= RECORDS_MAX or row["waited_s"] >= UNSIGNED_S_MAX)
 
 
 async def _unsigned(connection: AsyncConnection[Any]) -> list[Row]:
     async with connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute("select * from unsigned_heads()")
+        await cursor.execute(_UNSIGNED)
         return list(await cursor.fetchall())
 
 
+# By the store's clock, which also wrote `unsigned_since`; a head without one has waited long enough.
+_UNSIGNED = """select tenant_id, epoch, position, hash, signed_position,
+  coalesce(extract(epoch from clock_timestamp() - unsigned_since), 1e9) as waited_s from unsigned_heads()"""
 _MARK = """update feed_heads set signed_epoch = %s, signed_position = %s,
   unsigned_since = case when position > %s then clock_timestamp() end
 where tenant_id = %s"""

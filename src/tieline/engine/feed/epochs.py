@@ -110,7 +110,7 @@ _MOVE = """update feed_heads set epoch = %s, hash = %s, signed_epoch = %s, signe
 where tenant_id = %s"""
 _AT = "select hash from seals where tenant_id = current_setting('tieline.tenant') and position = %s"
 # The least of the restores since, or the present end.
-_BRANCH = """select p.epoch, p.position, s.hash from (
+_BRANCH = """select coalesce(s.epoch, p.epoch) as epoch, p.position, s.hash from (
   select epoch, after_position as position from feed_epochs
   where tenant_id = current_setting('tieline.tenant') and epoch > %s and after_position < %s
   union all

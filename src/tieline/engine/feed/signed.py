@@ -47,7 +47,7 @@ class Line:
 
 def root_line(last: bytes | None, heads: Sequence[Head], at: datetime, signer: Signer) -> bytes:
     said = [[head.tenant, head.epoch, head.position, head.hash.hex()] for head in heads]
-    return _signed(last, {"type": ROOT, "root": root(heads).hex(), "heads": said}, at, signer)
+    return signed_line(last, {"type": ROOT, "root": root(heads).hex(), "heads": said}, at, signer)
 
 
 def epoch_line(last: bytes | None, start: EpochStart, at: datetime, signer: Signer) -> bytes:
@@ -55,7 +55,7 @@ def epoch_line(last: bytes | None, start: EpochStart, at: datetime, signer: Sign
         "type": EPOCH, "tenant": start.tenant, "epoch": start.epoch, "after_position": start.after_position,
         "after_hash": start.after_hash.hex(), "by": start.by, "reason": start.reason,
     }  # fmt: skip
-    return _signed(last, said, at, signer)
+    return signed_line(last, said, at, signer)
 
 
 def line_hash(line: bytes) -> bytes:
@@ -84,13 +84,21 @@ def _start(said: Json) -> EpochStart:
     )  # fmt: skip
 
 
-def _signed(last: bytes | None, said: dict[str, Json], at: datetime, signer: Signer) -> bytes:
+def signed_line(last: bytes | None, said: dict[str, Json], at: datetime, signer: Signer) -> bytes:
     before = {"number": 1, "previous": ""}
     if last is not None:
-        before = {"number": decode(last)["number"] + 1, "previous": line_hash(last).hex()}
+        before = {"number": _number(last) + 1, "previous": line_hash(last).hex()}
     body = {**before, "at": at.isoformat(), **said, "key": signer.key_id}
     signature = base64.b64encode(signer.sign(_PURPOSE + encode(body))).decode()
     return encode({**body, "signature": signature})
+
+
+def _number(line: bytes) -> int:
+    """0 for what is not ours: somebody else's line stops nobody from going on."""
+    try:
+        return read_line(line).number
+    except Unreadable:
+        return 0
 
 
 def _genuine(said: dict[str, Json], keys: Keys) -> bool:

@@ -21,4 +21,6 @@ def test_a_flow_is_found_because_its_file_is_there() -> None:
 def test_every_flow_of_a_contract_reads_its_client_from_another_lane() -> None:
     records = World().add(contract(), client()).snapshot().records
     for flow in all_flows():
+        if flow.root != "contract":
+            continue
         assert list(flow.context(records)) == [Ref(kind="client_record", id="cl_1")]

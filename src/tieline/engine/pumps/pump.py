@@ -14,7 +14,8 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from tieline.engine.leases import LeaseLost, Leases
-from tieline.engine.pumps.calls import Outcome, look, send
+from tieline.engine.pumps.bulk import batches, send_batch
+from tieline.engine.pumps.calls import Outcome, look
 from tieline.engine.pumps.intents import Claim, Sending, write_intents
 from tieline.engine.pumps.looks import load_unknown
 from tieline.engine.pumps.observe import Reading, flush_readings, load_written, read_back
@@ -126,8 +127,9 @@ class Pump:
         except psycopg.Error:
             self._doubtful += sending
             raise
-        for one in sending:
-            self._spawn(setup, one.system, [(one.replica_id, one.shard)], self._send(setup, one))
+        for batch in batches(sending):
+            names = [(one.replica_id, one.shard) for one in batch]
+            self._spawn(setup, batch[0].system, names, self._send(setup, batch))
         return len(sending)
 
     # -- calling ----------------------------------------------------------------------------------------------------
@@ -148,9 +150,11 @@ class Pump:
         key = (tenant, system)
         return self._slots.setdefault(key, asyncio.Semaphore(self._limit(key)))
 
-    async def _send(self, setup: TenantSetup, sending: Sending) -> None:
-        async with self._slot(setup.tenant, sending.system):
-            outcome = await send(setup.systems[sending.system], self.leases, sending)
+    async def _send(self, setup: TenantSetup, batch: Sequence[Sending]) -> None:
+        async with self._slot(setup.tenant, batch[0].system):
+            await send_batch(setup.systems[batch[0].system], self.leases, batch, self._keep)
+
+    def _keep(self, sending: Sending, outcome: Outcome | None) -> None:
         outcome = outcome or Outcome(sending=sending, verdict=NOT_SENT)  # dropped at the flush if the lease is gone
         self._pause(sending, outcome.verdict)
         self._finished.put_nowait(outcome)

@@ -23,6 +23,7 @@ from tieline.engine.inputs import NewInput, accept
 from tieline.kit.canonical import digest_of
 from tieline.kit.ids import uuid7
 from tieline.ports.systems import System
+from tieline.reconciliation.cadence import populations
 from tieline.sdk.system import ConnectedSystem
 from tieline.twins.ironclad import TWIN
 from tieline.twins.process import Served, served
@@ -107,6 +108,16 @@ async def test_L3_with_a_tenth_of_the_webhooks_dropped_every_version_is_known_af
     waiting = await papers.rows("select source_id from inputs i join intake k using (tenant_id, input_id)")
     assert {row["source_id"] for row in waiting} >= {f"rec-{n:04d}" for n in range(RECORDS)} - heard
     assert await papers.holds() == {}
+
+
+async def test_an_inbox_that_cannot_be_listed_is_never_asked_what_is_gone(papers: Firm) -> None:
+    assert list(populations(papers.setup)) == [("clm", TOPIC)]
+
+    class Inbox:
+        name, topics, tells_all = "inbox", ("time_entry",), False
+
+    papers.configure(sources={"clm": papers.setup.sources["clm"], "inbox": Inbox()})
+    assert list(populations(papers.setup)) == [("clm", TOPIC)]
 
 
 async def test_L3_D3_a_second_window_hands_in_nothing_that_is_known(papers: Firm) -> None:

@@ -99,7 +99,7 @@ class _Named:
     """A connector as a source under its configured name."""
 
     def __init__(self, name: str, source: Any) -> None:
-        self.name, self.topics = name, source.topics
+        self.name, self.topics, self.tells_all = name, source.topics, source.tells_all
         self.verify, self.fetch, self.pages, self.changes = source.verify, source.fetch, source.pages, source.changes
 
 

@@ -13,7 +13,6 @@ from tieline.ports.systems import Lister
 from tieline.reconciliation.runs import Mode
 
 OVERLAP = timedelta(minutes=10)  # commit lag and clocks: what changed is asked for from before the last beginning
-OUTSIDE = ("api",)  # people hand in what they hand in; there is nothing to list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +25,15 @@ class Due:
 
 
 def populations(setup: TenantSetup) -> Iterator[tuple[str, str]]:
-    """(system, kind) of everything that can be listed: documents of targets, topics of sources."""
+    """(system, kind) of everything that can be listed: documents of targets, topics of sources that tell all they have.
+
+    An inbox tells nothing by itself: to believe that what it does not list is gone would hold every contract.
+    """
     for name, system in setup.systems.items():
         if isinstance(system, Lister):
             yield from ((name, kind) for kind in system.listed_kinds)
     for name, source in setup.sources.items():
-        if name not in OUTSIDE:
+        if getattr(source, "tells_all", False):
             yield from ((name, topic) for topic in source.topics)
 
 

@@ -205,6 +205,7 @@ class SourceOfRecords(ABC):
     """Tells us things: signed webhooks (checked over the raw bytes), fetching, polling, and the pure mapping."""
 
     topics: ClassVar[tuple[str, ...]]
+    tells_all: ClassVar[bool] = False  # `pages` without a cursor tells every record there is, so what it lacks is gone
 
     @abstractmethod
     def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Sequence[Notification]:

@@ -62,6 +62,8 @@ MATRIX: Mapping[str, Mapping[str, str]] = {
     "delivery_attempts": {API: "S", SCHEDULER: "SI"},
     "workers": {WORKER: "SIUD", API: "S", SCHEDULER: "SIUD"},
     "shards": {WORKER: "SU", API: "S", SCHEDULER: "S"},
+    "schedules": {SCHEDULER: "SIU", API: "S"},
+    "schedule_dues": {SCHEDULER: "SI", API: "S"},
     "duties": {SCHEDULER: "SIU", API: "S"},
     "duty_epochs": {SCHEDULER: "SIU"},
     "watches": {SCHEDULER: "SIU", API: "S"},

@@ -31,3 +31,12 @@ begin
 end $$;
 alter table shards set (fillfactor = 50);  -- leases are renewed in place, on the same page
 alter table workers set (fillfactor = 50);
+
+-- Schedules: how far each was looked at, and every due instant that was met, once (D6).
+create table schedules (
+  tenant_id text not null, schedule text not null, looked_upto timestamptz not null,
+  primary key (tenant_id, schedule));
+create table schedule_dues (
+  tenant_id text not null, schedule text not null, due_at timestamptz not null,
+  outcome text not null check (outcome in ('fired', 'passed_over')), met_at timestamptz not null default now(),
+  primary key (tenant_id, schedule, due_at));

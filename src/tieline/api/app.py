@@ -20,6 +20,7 @@ from tieline.api.frame import Frame
 from tieline.api.health import Health
 from tieline.api.hooks import Hooks
 from tieline.api.openapi import described
+from tieline.api.pressure import Pressure
 from tieline.api.problems import problem_of, respond
 from tieline.api.services import Services
 from tieline.kit.errors import Fault, NotFound, TielineError
@@ -34,6 +35,7 @@ def create_app(services: Services) -> ASGIApp:
         batch_limit=services.batch_limit,
         queue_limit=services.queue_limit,
         patience_s=services.patience_s,
+        pressure=Pressure(services.pool, services.free_bytes),
     )
     health, rest = Health(services, batcher), create_api()
     rest.state.services, rest.state.batcher = services, batcher

@@ -45,6 +45,7 @@ class Services:
     schema_version: str = ""
     examine: Callable[[AsyncConnection[Any]], Awaitable[Mapping[str, dict[str, Any]]]] = nothing_more
     compile_setup: Callable[[str, str], TenantSetup] = no_other
+    free_bytes: Callable[[], int | None] = lambda: None  # of the disk of the embedded store, None when it is elsewhere
     version: str = "0.1.0"
     commit: str = "unknown"
     batch_limit: int = 500

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 import socket
 from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass
@@ -41,6 +42,11 @@ Clock = Callable[[], datetime]
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+def free_bytes(settings: Settings) -> int | None:
+    """Of the disk that holds the embedded store; None when the store is somewhere else."""
+    return None if settings.database_url_ref else shutil.disk_usage(settings.home).free
 
 
 def read_settings(file: Path | None) -> Settings:
@@ -93,6 +99,7 @@ async def hub(
             endpoints=endpoints(settings, pools["api"], clock),
             cursor_key=sha256(b"cursor" + key).digest(), version=__version__, compile_setup=supposed_setup, schema_version=head(),
             examine=partial(examination.examine, now=now),
+            free_bytes=partial(free_bytes, settings),
         )  # fmt: skip
         worker = make_worker(settings, cluster, pools["worker"], built.landscape, AesCipher(key), clock)
         yield Hub(

@@ -79,7 +79,7 @@ def _row(name: str, told: Told, at: float) -> dict[str, Any]:
 
 _ENROL = """with known as (
   insert into duties (duty, every_s)
-  select r.* from jsonb_to_recordset(%s::jsonb) as r(duty text, every_s double precision) order by r.duty
+  select r.* from jsonb_to_recordset(%s::jsonb) as r(duty text, every_s numeric) order by r.duty
   on conflict (duty) do update set every_s = excluded.every_s returning duty)
 insert into duty_epochs (duty) select duty from known order by duty on conflict do nothing"""
 _RENEW = """with told as (

@@ -2,7 +2,7 @@
 
 -- One row for every duty: who has it, since which epoch, and when a round last ended well. No tenant's words.
 create table duties (
-  duty text primary key, every_s double precision not null, owner text, epoch bigint not null default 0,
+  duty text primary key, every_s numeric not null, owner text, epoch bigint not null default 0,
   lease_until timestamptz, last_ok_at timestamptz, last_error text, last_error_at timestamptz,
   created_at timestamptz not null default now()) with (fillfactor = 50);
 create table duty_epochs (duty text primary key, epoch bigint not null default 0);  -- what a round's writes are fenced by

@@ -6,6 +6,7 @@ One object per worker. `refresh` is the only part that touches the store, at mos
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,7 +26,7 @@ from tieline.ports.limits import Allowance, Limits
 
 Key = tuple[str, str]  # (tenant, system)
 HURRY_S = 0.05  # a budget that has work and no slots asks again after this
-QUEUED, QUEUED_LEAST = 4, 64  # calls under way or waiting per slot, so that a free slot never waits for the store
+QUEUED = 4  # calls under way or waiting per slot, so that a free slot never waits for the store
 _NOTHING = ("unavailable", "outcome_unknown", "defect", "AMBIGUOUS")
 
 
@@ -35,6 +36,7 @@ class Budgets:
     def __init__(self, worker: str, landscape: Landscape, clock: Callable[[], float] = time.monotonic) -> None:
         self.worker, self.landscape, self.clock = worker, landscape, clock
         self.weights = {tenant: setup.weight for tenant, setup in landscape.items()}
+        self.weights_json = json.dumps({tenant: weight for tenant, weight in self.weights.items() if weight != 1})
         self.gates: dict[str, Gate] = {}
         self.circuits: dict[Key, Circuit] = {}
         self._of: dict[Key, Gate] = {}
@@ -73,18 +75,16 @@ class Budgets:
         if gate.silent(self.clock()):
             return 0
         queued = sum(count for other, count in load.items() if self._of.get(other) is gate)
-        return max(QUEUED_LEAST, QUEUED * gate.limits.concurrency) - queued
+        return QUEUED * gate.limits.concurrency - queued
 
     def take(self, claims: Sequence[Row], load: Mapping[Key, int]) -> list[Row]:
-        """The claims that may be prepared now; the others stay due. Reads go many to a call and are let through."""
-        room: dict[Key, int] = {}
+        """The claims that may be prepared now; the others stay due. To a system that is down goes one."""
+        room: dict[Key, bool] = {}
         taken: list[Row] = []
         for claim in claims:
             key = (claim["tenant_id"], claim["system"])
-            left = room.setdefault(key, self.room(key, load))
-            cost = 0 if claim["step"] == "observe" and key not in self._probes else 1
-            if left >= max(cost, 1):
-                room[key] = left - cost
+            if room.setdefault(key, self.room(key, load) > 0):
+                room[key] = self.circuits.get(key, _CLOSED).lets_through
                 taken.append(claim)
         return taken
 
@@ -168,8 +168,7 @@ class Budgets:
                 coming[self.gate(key).budget] += count
         now = self.clock()
         renewal = now - self._asked_at >= share.RENEW_S
-        hurry = now - self._asked_at >= HURRY_S and any(self._short(name, coming, now) for name in self.gates)
-        if not renewal and not hurry:
+        if not renewal and not any(self._short(name, coming, now) for name in self.gates):
             return
         self._asked_at = now
         asked = [
@@ -185,13 +184,16 @@ class Budgets:
 
     def _short(self, name: str, coming: Counter[str], now: float) -> bool:
         gate = self.gates[name]
+        if now - gate.asked_at < HURRY_S:
+            return False
         need = coming[name] + sum(map(len, gate.waiting.values()))
         return need > 0 and (gate.most(now) < 1 or gate.batch == 0 or need > gate.slots < gate.share)
 
     async def _share_circuits(self, connection: AsyncConnection[Any]) -> None:
-        changes, self._changes = self._changes, []
-        for key, state in changes:
+        while self._changes:  # kept until the store has them
+            key, state = self._changes[0]
             await share.turn_circuit(connection, key, state.state, state.reason, self.worker, state.failures)
+            self._changes.pop(0)
         known = await share.open_circuits(connection)
         for key in [key for key, mine in self.circuits.items() if not mine.lets_through and key not in known]:
             del self.circuits[key]  # another worker's probe was answered

@@ -61,6 +61,7 @@ class Gate:
     slots: int = 0  # leased until `deadline`
     share: int = 0
     deadline: float = 0.0
+    asked_at: float = float("-inf")
     batch: int | None = None  # calls left of the day's batch; None: no quota
     day_left: float = 1.0
     paused_until: float = 0.0

@@ -31,7 +31,7 @@ class Asked:
 
 def ask(gate: Gate, more: int, sighting: Sighting | None, now: float) -> Asked:
     """From here on the gate starts nothing beyond what it says it keeps."""
-    told, gate.tally = gate.tally, Tally()
+    told, gate.tally, gate.asked_at = gate.tally, Tally(), now
     returned, gate.batch = gate.batch or 0, 0 if gate.batch is not None else None
     wanted, quota = gate.demand(more), sighting is not None or gate.limits.daily is not None or gate.day_left < 1
     row = {

@@ -5,21 +5,10 @@ A row is one exact edit of one file. If the text is no longer there, the table i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bug import Bug
+from webhook_bugs import WEBHOOK_BUGS
 
 E = "tests/engine/"
-
-
-@dataclass(frozen=True, slots=True)
-class Bug:
-    """`old` stands exactly once in `src/tieline/<file>`; `test` fails for an assertion once it reads `new`."""
-
-    id: str
-    file: str
-    old: str
-    new: str
-    test: str
-    why: str
 
 
 BUGS: tuple[Bug, ...] = (
@@ -343,29 +332,6 @@ BUGS: tuple[Bug, ...] = (
         "A hold is raised that nobody can lift.",
     ),
     Bug(
-        "webhook_refused_and_forgotten", "engine/deliveries/settling.py",
-        "for queue in load.queues if not queue.done], load.tenant)\n",
-        "for queue in load.queues if not queue.done and queue.stored], load.tenant)\n",
-        "tests/routing/test_deliveries.py::"
-        "test_after_an_outage_every_event_arrives_in_order_under_its_first_id",
-        "The cursor passes a message that was not taken and nothing remembers it (L1, L4).",
-    ),
-    Bug(
-        "webhook_unfenced", "engine/deliveries/settling.py",
-        "        await fence(cursor)\n        await cursor.execute(_LOCK",
-        "        await cursor.execute(_LOCK",
-        "tests/routing/test_killed_deliverer.py::"
-        "test_D5_a_deliverer_that_lost_the_duty_sends_and_stores_nothing_more",
-        "A deliverer that stood still moves the cursor of its successor (D5).",
-    ),
-    Bug(
-        "webhook_retry_after_ignored", "routing/health.py",
-        "seconds=wished if verdict.outcome is Outcome.THROTTLED else",
-        "seconds=scheduled if verdict.outcome is Outcome.THROTTLED else",
-        "tests/routing/test_deliveries.py::test_retry_after_of_a_429_is_kept_to_the_second",
-        "A receiver that asks for a minute and a half is asked again after five seconds (V3).",
-    ),
-    Bug(
         "sealed_before_its_predecessor", "engine/feed/sealer.py",
         "from run r where r.base = r.sealed)",
         "from run r)",
@@ -414,4 +380,5 @@ BUGS: tuple[Bug, ...] = (
         "tests/duties/test_back_pressure.py::test_V4_what_a_person_orders_is_let_in_while_webhooks_are_refused",
         "A burst of webhooks keeps finance from releasing invoices.",
     ),
+    *WEBHOOK_BUGS,
 )  # fmt: skip

@@ -42,6 +42,9 @@ test: .venv/dev browser check  ## everything that must pass: make test [T=tests/
 	$(BIN)/pytest -n 3 --dist loadfile $(or $(T),tests --ignore=tests/chaos)
 	$(if $(T),,$(BIN)/pytest tests/chaos)
 
+soak: .venv/dev  ## faults for so long, with a report in docs/reports: make soak [MINUTES=60] [SEED=1]
+	@$(BIN)/tieline chaos --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED)) --report docs/reports
+
 exam: .venv/dev  ## examine the connectors: make exam [C="netsuite tryton"]
 	@$(BIN)/tieline exam $(C)
 
@@ -62,4 +65,4 @@ browser:
 	    echo "Missing: chromium. Install it: apt-get install -y --no-install-recommends chromium fonts-dejavu-core"; exit 2; \
 	  fi; }
 
-.PHONY: help setup lock up demo check test exam planted docs browser
+.PHONY: help setup lock up demo check test soak exam planted docs browser

@@ -8,6 +8,8 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -17,10 +19,14 @@ import psycopg
 from psycopg.types.json import Jsonb
 from starlette.types import ASGIApp
 
+from tieline.adapters.audit import Ed25519Keys, Ed25519Signer, FileSink
 from tieline.adapters.postgres import principals
+from tieline.adapters.postgres.pools import pool as make_pool
 from tieline.adapters.postgres.pools import tenant_tx
 from tieline.api.services import Pool, Services
 from tieline.api.source import ApiSource
+from tieline.engine.feed.anchor import Anchor
+from tieline.engine.feed.sealer import Sealer
 from tieline.engine.shards import shard_of
 from tieline.kit.canonical import digest
 from tieline.kit.errors import NotAllowed, Rejected
@@ -35,6 +41,8 @@ SCOPES = (
     "event:read",
 )  # fmt: skip
 WINDOW_S = 300
+SIGNER = Ed25519Signer(b"t" * 32)
+KEYS = Ed25519Keys([SIGNER.public])
 
 
 def signed(body: bytes, *, at: datetime = NOW, secret: bytes = SECRET) -> dict[str, str]:
@@ -105,6 +113,17 @@ class House:
         """What the database holds, seen with an administrator's eyes."""
         with psycopg.connect(self.admin, autocommit=True) as conn:
             return conn.execute(sql.encode(), values).fetchall()
+
+    async def seal(self) -> None:
+        """Give every event that a test put there its position, as a scheduler would."""
+        self.rows(
+            "insert into unsealed select tenant_id, lane, lane_seq, event_id, recorded_at from events e where not exists"
+            " (select from seals s where s.event_id = e.event_id) returning 1"
+        )
+        with TemporaryDirectory() as folder:
+            async with make_pool(self.admin, "scheduler", 1, 1) as scheduler:
+                record = FileSink(Path(folder) / "roots.jsonl")
+                await Sealer(scheduler, Anchor(record, SIGNER, KEYS, lambda: datetime.now(UTC))).round()
 
     def seed(self, table: str, **columns: Any) -> None:
         names = ", ".join(columns)

@@ -24,6 +24,7 @@ async def test_a_hub_with_its_store_is_ready_and_says_why(house: House) -> None:
         assert (await http.get("/version")).json()["version"]
     assert {name: check["ok"] for name, check in verbose["checks"].items()} == {
         "database": True, "intake": True, "schema": True, "durability": True, "queue": True, "leases": False,
+        "duties": False, "unfinished": False,
     }  # fmt: skip
     assert re.fullmatch(r"migrated to \d{4}", verbose["checks"]["schema"]["seen"])
 
@@ -62,7 +63,9 @@ async def test_a_store_that_is_not_migrated_is_not_ready(house: House) -> None:
     async with house.client(None) as http:
         answer = await http.get("/readyz?verbose=1")
     assert answer.status_code == 503
-    assert [name for name, check in answer.json()["checks"].items() if not check["ok"]] == ["schema", "leases"]
+    assert [name for name, check in answer.json()["checks"].items() if not check["ok"]] == [
+            "schema", "leases", "duties", "unfinished",
+        ]  # fmt: skip
 
 
 @asynccontextmanager

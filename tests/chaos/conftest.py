@@ -20,6 +20,9 @@ from kv_runs import KvStage  # noqa: E402
 from world import world  # noqa: E402
 
 from database import Database  # noqa: E402
+from tieline.entrypoints.chaos import pages  # noqa: E402
+from tieline.entrypoints.chaos.campaign import Campaign, seeds_held  # noqa: E402
+from tieline.entrypoints.chaos.campaign import document as campaign_document  # noqa: E402
 from tieline.entrypoints.chaos.children import nursery  # noqa: E402
 from tieline.entrypoints.chaos.killer import Killer, counter  # noqa: E402
 from tieline.entrypoints.chaos.report import document, summary  # noqa: E402
@@ -27,6 +30,7 @@ from tieline.entrypoints.chaos.run import Run, rehearsed  # noqa: E402
 from tieline.twins.process import Served, served  # noqa: E402
 
 _LEDGERS: list[str] = []
+SEEDS, SAFETY_S = 21, 3.5
 KILLS = int(os.environ.get("TIELINE_CHAOS_KILLS", "120"))
 
 
@@ -47,6 +51,15 @@ def kill_run(seed: int) -> Run:
     run = asyncio.run(rehearsed(KILLS, seed, lambda text: None))
     _LEDGERS.append(summary(document(run)))
     return run
+
+
+@pytest.fixture(scope="session")
+def campaign() -> Campaign:
+    """Twenty-one seeds, each with its own subset of the faults, on one stage; `TIELINE_CHAOS_SEEDS` begins elsewhere."""
+    first = int(os.environ.get("TIELINE_CHAOS_SEEDS") or 1)
+    done = seeds_held(range(first, first + SEEDS), SAFETY_S, lambda text: None)
+    _LEDGERS.append(pages.summary(campaign_document(done)))
+    return done
 
 
 @pytest.fixture(scope="module")

@@ -5,21 +5,10 @@ A row is one exact edit of one file. If the text is no longer there, the table i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bug import Bug
+from webhook_bugs import WEBHOOK_BUGS
 
 E = "tests/engine/"
-
-
-@dataclass(frozen=True, slots=True)
-class Bug:
-    """`old` stands exactly once in `src/tieline/<file>`; `test` fails for an assertion once it reads `new`."""
-
-    id: str
-    file: str
-    old: str
-    new: str
-    test: str
-    why: str
 
 
 BUGS: tuple[Bug, ...] = (
@@ -342,4 +331,54 @@ BUGS: tuple[Bug, ...] = (
         "test_a_notice_whose_answer_was_lost_is_not_repeated_and_nobody_is_asked",
         "A hold is raised that nobody can lift.",
     ),
+    Bug(
+        "sealed_before_its_predecessor", "engine/feed/sealer.py",
+        "from run r where r.base = r.sealed)",
+        "from run r)",
+        "tests/feed/test_positions.py::test_a_number_that_was_committed_before_the_one_under_it_waits_for_it",
+        "A follower sees the second event of a contract before the first, which then appears behind it.",
+    ),
+    Bug(
+        "hash_without_its_firm", "engine/feed/chain.py",
+        "        _LINK, before, row.tenant, row.epoch,",
+        "        _LINK, before, row.epoch,",
+        "tests/feed/test_chain.py::test_A2_the_same_row_has_another_hash_in_every_place_that_it_could_be_moved_to",
+        "A sealed row that was moved between firms or epochs keeps its hash (A2).",
+    ),
+    Bug(
+        "restored_store_sealed", "engine/feed/outside.py",
+        "    if known is None or known[\"epoch\"] != seen.epoch:\n        return False\n",
+        "    if known is None or known[\"epoch\"] != seen.epoch or known[\"hash\"] is None:\n        return True\n",
+        "tests/feed/test_epochs.py::test_F40_a_restored_store_is_not_sealed_until_a_person_says_so",
+        "After a restore positions that others have seen are given to other events (F40).",
+    ),
+    Bug(
+        "two_schedulers_lead", "engine/duties/leases.py",
+        "and (d.owner is null or d.owner = %(owner)s or d.lease_until <= clock_timestamp())",
+        "and true",
+        "tests/duties/test_one_leaseholder.py::test_F27_three_schedulers_compete_and_one_has_the_duty",
+        "Every scheduler takes the duty from the one that has it; rounds run side by side (F27).",
+    ),
+    Bug(
+        "nobodys_turn_unseen", "engine/duties/watches.py",
+        "  (r.status in ('pending', 'unknown', 'written')\n",
+        "  (r.status in ('pending', 'unknown')\n",
+        "tests/duties/test_liveness.py::test_L5_what_nothing_will_ever_move_is_found_before_it_is_late",
+        "A document that is written and that nobody will ever read back stands still in silence (L5).",
+    ),
+    Bug(
+        "unsettled_month_dropped", "adapters/postgres/migrations/guard.sql",
+        "where e.kept_because is null limit 4",
+        "limit 4",
+        "tests/duties/test_retention.py::test_a_month_with_an_unsettled_call_stays_until_it_is_settled",
+        "The intent of a call whose outcome nobody knows is dropped with its month; it may be made again (D4).",
+    ),
+    Bug(
+        "orders_shed_with_webhooks", "api/pressure.py",
+        "        if critical or now - self._measured_at > STALE_S",
+        "        if now - self._measured_at > STALE_S",
+        "tests/duties/test_back_pressure.py::test_V4_what_a_person_orders_is_let_in_while_webhooks_are_refused",
+        "A burst of webhooks keeps finance from releasing invoices.",
+    ),
+    *WEBHOOK_BUGS,
 )  # fmt: skip

@@ -121,8 +121,10 @@ def test_the_server_listens_on_a_private_socket_only_and_never_runs_as_root(home
 def test_X9_no_other_user_of_the_machine_gets_in_not_even_the_servers_own(home: Path) -> None:
     running = launcher.start(home)
     access = (running.folders.data / "pg_hba.conf").read_text().splitlines()
-    users = {line.split()[1] for line in (running.folders.data / "pg_ident.conf").read_text().splitlines()}
-    assert (access, users) == (["local all all peer map=tieline"], {f'"{own_name()}"'})
+    lines = [line.split() for line in (running.folders.data / "pg_ident.conf").read_text().splitlines()]
+    assert access == ["local all all peer map=tieline", "local replication tieline_standby peer map=standby"]
+    assert {user for name, user, _ in lines if name == "tieline"} == {f'"{own_name()}"'}
+    assert {role for name, _, role in lines if name == "standby"} == {"tieline_standby"}  # a copy of the server, no SQL
     run_as = launcher.server_user()
     if run_as is not None:  # as root we can try it as well
         psql = launcher.bin_folder(run_as) / "psql"

@@ -104,15 +104,15 @@ class Inflater:
         return bytes(self._out)
 
 
-def retry_after(text: str | None, now: datetime) -> float | None:
-    """Seconds to wait from a Retry-After header; at most one hour, None when it says nothing usable."""
+def retry_after(text: str | None, now: datetime, most_s: float = RETRY_AFTER_S_MAX) -> float | None:
+    """Seconds to wait from a Retry-After header; at most `most_s`, None when it says nothing usable."""
     if text is None:
         return None
     try:
         seconds = float(text) if text.strip().isdigit() else (_moment(text) - now).total_seconds()
     except (ValueError, OverflowError):
         return None
-    return min(max(seconds, 0.0), RETRY_AFTER_S_MAX)
+    return min(max(seconds, 0.0), most_s)
 
 
 def _moment(text: str) -> datetime:

@@ -10,7 +10,7 @@ import functools
 import logging
 import re
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import NoReturn
@@ -28,6 +28,7 @@ from tieline.ports.http import Answer
 BODY_BYTES_MAX = 8 << 20
 CONNECT_S_MAX = 10.0
 POOL_MAX = 4
+_CODE_WITHIN = 4096  # of an error's body: where vendors put their codes
 KEEP_ALIVE_S = 15.0  # below the usual minute of servers, so that we close first
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 _OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
@@ -66,6 +67,7 @@ class _Pool:
 class GuardedHttp:
     """One connection's client. `refused_503`: this vendor's 503 always means "not even started".
 
+    `throttled_by`: codes that mean "too many, nothing was done" in the body of an error of whatever status (F7).
     `name` is how error sentences call the other side. Close it with `aclose`.
     """
 
@@ -76,6 +78,7 @@ class GuardedHttp:
         name: str = "",
         allow_private_addresses: bool = False,
         refused_503: bool = False,
+        throttled_by: Sequence[str] = (),
         connections: int = 16,
         body_bytes_max: int = BODY_BYTES_MAX,
         resolver: Resolver = resolve,
@@ -85,6 +88,7 @@ class GuardedHttp:
         self._origin = parse_origin(base_url, allow_private=allow_private_addresses)
         self._name = name or self._origin.host
         self._refused_503 = refused_503
+        self._throttled_by = tuple(code.encode() for code in throttled_by)
         self._body_bytes_max = body_bytes_max
         self._now = now
         self._url = _url(self._origin)
@@ -171,11 +175,11 @@ class GuardedHttp:
             await response.aclose()
 
     def _judge(self, status: int, headers: dict[str, str], body: bytes, expect: str, safe: bool) -> Answer:
-        if status >= 500:
-            self._down(status, headers, safe)
-        if status == 429:
+        if status == 429 or (status >= 400 and any(code in body[:_CODE_WITHIN] for code in self._throttled_by)):
             wait = retry_after(headers.get("retry-after"), self._now())
             raise Throttled(f"{self._name} asks for fewer calls.", retry_after_s=wait)
+        if status >= 500:
+            self._down(status, headers, safe)
         if status == 401:
             raise CredentialInvalid(f"{self._name} does not accept the credentials: renew them in the settings.")
         if 300 <= status < 400:

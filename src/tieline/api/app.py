@@ -13,13 +13,14 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tieline.api import events, experience, process, systems
+from tieline.api import census, events, experience, process, systems, webhooks
 from tieline.api.batcher import Batcher
 from tieline.api.bodies import Bodies
 from tieline.api.frame import Frame
 from tieline.api.health import Health
 from tieline.api.hooks import Hooks
 from tieline.api.openapi import described
+from tieline.api.pressure import Pressure
 from tieline.api.problems import problem_of, respond
 from tieline.api.services import Services
 from tieline.kit.errors import Fault, NotFound, TielineError
@@ -34,6 +35,7 @@ def create_app(services: Services) -> ASGIApp:
         batch_limit=services.batch_limit,
         queue_limit=services.queue_limit,
         patience_s=services.patience_s,
+        pressure=Pressure(services.pool, services.free_bytes),
     )
     health, rest = Health(services, batcher), create_api()
     rest.state.services, rest.state.batcher = services, batcher
@@ -65,7 +67,7 @@ def hooks_first(hooks: Hooks, rest: ASGIApp) -> ASGIApp:
 def create_api() -> FastAPI:
     """The described part: its OpenAPI document does not depend on any service."""
     api = FastAPI(title="Tieline", version="1", openapi_url="/openapi.json", docs_url=None, redoc_url=None)
-    for router in (experience.router, process.router, systems.router, events.router):
+    for router in (experience.router, process.router, systems.router, census.router, events.router, webhooks.router):
         api.include_router(router)
     api.add_exception_handler(TielineError, _any)
     api.add_exception_handler(Exception, _any)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import psycopg
 import psycopg_pool
 
+from tieline.api.pressure import Pressure
 from tieline.api.services import Pool
 from tieline.engine.inputs import Accepted, NewInput, accept
 from tieline.kit.errors import Rejected, Unavailable
@@ -37,6 +38,7 @@ class Batcher:
     batch_limit: int = 500
     queue_limit: int = 5000
     patience_s: float = 5.0
+    pressure: Pressure | None = None
     writers: int = 2  # while one waits for the disk, the other fills the next batch
     _queue: deque[_Waiting] = field(default_factory=deque)
     _busy: int = 0
@@ -50,8 +52,13 @@ class Batcher:
     def full(self) -> bool:
         return len(self._queue) >= self.queue_limit
 
-    async def submit(self, inputs: Sequence[NewInput]) -> list[Accepted]:
-        """Raises Unavailable when it is not certain that `inputs` are stored, Rejected when they cannot be."""
+    async def submit(self, inputs: Sequence[NewInput], *, critical: bool = False) -> list[Accepted]:
+        """Raises Unavailable when it is not certain that `inputs` are stored, Rejected when they cannot be.
+
+        `critical`: what a person waits for; under pressure it is refused last.
+        """
+        if self.pressure is not None:
+            self.pressure.admit(critical=critical)
         if self.full:
             raise Unavailable("More is arriving than can be stored at the moment; please repeat in a moment.")
         waiting = _Waiting(inputs, asyncio.get_running_loop().create_future())

@@ -74,6 +74,10 @@ def _entries() -> tuple[Problem, ...]:
             way_out="Resolve the hold that the message names, then retry.",
         ),
         Problem(
+            code="cursor_gone", status=410, title="The cursor saw events that a restore gave up", owner=caller,
+            way_out="Undo what you did for events after the restored point, and go on from the cursor in errors[].",
+        ),
+        Problem(
             code="too_large", status=413, title="The request is too large", owner=caller,
             way_out="Send less in one request; the message states the limit.",
         ),

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from tieline.api.batcher import Batcher
 from tieline.api.catalogue import CATALOGUE
 from tieline.api.services import Pool, Services
+from tieline.engine.views.liveness import duties_check, unfinished_check
 from tieline.kit.errors import NotFound
 
 _PATIENCE_S = 2.0
@@ -41,7 +42,8 @@ class Health:
         fine = all(check["ok"] for check in checks.values())
         document: dict[str, Any] = {"status": "ready" if fine else "not_ready"}
         if "verbose" in request.query_params:  # without a worker we are ready all the same: what arrives is kept
-            document["checks"] = {**checks, "leases": await _leases(self._services.pool)}
+            leases = {"leases": await _leases(self._services.pool)}
+            document["checks"] = {**checks, **leases, **await _standing(self._services)}
         return JSONResponse(document, 200 if fine else 503, headers={} if fine else {"retry-after": "2"})
 
     async def version(self, request: Request) -> Response:
@@ -86,6 +88,16 @@ async def _leases(pool: Pool) -> Check:
         return _check(False, expected, "cannot be asked", "start PostgreSQL")
     seen = f"{workers} worker(s) alive, {idle} shard(s) without one"
     return _check(idle == 0, expected, seen, "start a worker: `tieline run worker`; after a crash wait a few seconds")
+
+
+async def _standing(services: Services) -> dict[str, Check]:
+    """Is everything done that nobody asks for? A finding here makes nobody unready: it is for people to act upon."""
+    try:
+        async with asyncio.timeout(_PATIENCE_S), services.pool.connection(timeout=_PATIENCE_S) as connection:
+            found = {"duties": await duties_check(connection), "unfinished": await unfinished_check(connection)}
+            return {**found, **await services.examine(connection)}
+    except (psycopg.Error, psycopg_pool.PoolTimeout, TimeoutError, OSError):
+        return {"duties": _check(False, "every duty is done in its time", "cannot be asked", "start PostgreSQL")}
 
 
 async def _durability(pool: Pool) -> Check:

@@ -66,7 +66,7 @@ async def hand_in(
         correlation_id=correlation(request),
         principal=caller.principal,
     )
-    accepted = (await batcher_of(request).submit([new]))[0]
+    accepted = (await batcher_of(request).submit([new], critical=topic != "time_entry"))[0]
     if accepted.conflict:
         raise Rejected("This Idempotency-Key was used for another request.", code="idempotency_key_reused")
     request.scope["tieline.correlation"] = accepted.correlation_id

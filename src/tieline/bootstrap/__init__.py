@@ -8,6 +8,7 @@ from tieline.bootstrap.running import (
     ServedSite,
     run_edge,
     run_hub,
+    run_scheduler,
     run_store,
     run_worker,
     served_site,
@@ -17,5 +18,6 @@ from tieline.bootstrap.supposed import supposed_setup
 
 __all__ = [
     "LOCAL_SCOPES", "Hub", "Landscapes", "Ready", "ServedSite", "build_landscape", "hub", "join_store", "open_store",
-    "prepare_tenants", "read_settings", "run_edge", "run_hub", "run_store", "run_worker", "served_site", "supposed_setup", "worker_only",
+    "prepare_tenants", "read_settings", "run_edge", "run_hub", "run_scheduler", "run_store", "run_worker",
+    "served_site", "supposed_setup", "worker_only",
 ]  # fmt: skip

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 import socket
 from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from starlette.types import ASGIApp
 from tieline import __version__
 from tieline.adapters.cipher import AesCipher, key_of
 from tieline.adapters.config import Settings, load
-from tieline.adapters.postgres import launcher, roles
+from tieline.adapters.postgres import examination, launcher, roles
 from tieline.adapters.postgres.migrate import head
 from tieline.adapters.postgres.pools import pool as make_pool
 from tieline.adapters.postgres.pools import tenant_tx
@@ -28,6 +30,7 @@ from tieline.api.services import Services
 from tieline.bootstrap.landscape import Around, as_it_is, build_landscape
 from tieline.bootstrap.store import OpenStore, Pool, join_store, open_pools, open_store, prepare_tenants
 from tieline.bootstrap.supposed import supposed_setup
+from tieline.bootstrap.webhooks import endpoints
 from tieline.connectors import discover
 from tieline.engine.commands import EngineCommands
 from tieline.engine.worker import Worker
@@ -39,6 +42,11 @@ Clock = Callable[[], datetime]
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+def free_bytes(settings: Settings) -> int | None:
+    """Of the disk that holds the embedded store; None when the store is somewhere else."""
+    return None if settings.database_url_ref else shutil.disk_usage(settings.home).free
 
 
 def read_settings(file: Path | None) -> Settings:
@@ -88,7 +96,10 @@ async def hub(
         commands = EngineCommands(pools["api"], built.landscape, clock)
         services = Services(
             pool=pools["api"], edge_pool=pools["edge"], landscape=built.landscape, commands=commands, clock=clock,
+            endpoints=endpoints(settings, pools["api"], clock),
             cursor_key=sha256(b"cursor" + key).digest(), version=__version__, compile_setup=supposed_setup, schema_version=head(),
+            examine=partial(examination.examine, now=now),
+            free_bytes=partial(free_bytes, settings),
         )  # fmt: skip
         worker = make_worker(settings, cluster, pools["worker"], built.landscape, AesCipher(key), clock)
         yield Hub(

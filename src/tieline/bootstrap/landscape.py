@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -16,9 +16,11 @@ from tieline.domain.facts import fact_of_record
 from tieline.flows.registry import all_flows
 from tieline.ports.http import Http
 from tieline.ports.landscape import Advice, Landscape, TenantSetup
+from tieline.ports.limits import Allowance, Meter
 from tieline.ports.systems import Change, Source
 from tieline.ports.vault import Vault
 from tieline.sdk import SourceOfRecords
+from tieline.sdk.limits import Metered
 from tieline.sdk.system import ConnectedSystem
 
 Connect = Callable[[SystemSettings], ConnectedSystem]
@@ -65,26 +67,39 @@ def setup_of(tenant: Tenant, connect: Connect) -> TenantSetup:
         describe=describe, check_fact=fact_schemas.validate, advise=advise,
         today=lambda legal_entity, moment: today(tenant, legal_entity, moment),
         poll_every_s={name: each.poll_every_s for name, each in tenant.systems.items() if each.poll_every_s},
+        census={(name, kind): part for name, each in tenant.systems.items() for kind, part in each.census.items()},
+        owns=lambda system, kind, field, entity: owns(tenant, system, kind, field, entity),
+        allowances={name: _allowance(tenant, name, system) for name, system in systems.items()}, weight=tenant.weight,
     )  # fmt: skip
+
+
+def _allowance(tenant: Tenant, name: str, system: ConnectedSystem) -> Allowance:
+    """What the file says goes before what the manifest says; without a name a system has a budget of its own."""
+    each = tenant.systems[name]
+    return Allowance(
+        budget=each.budget or f"{tenant.name}/{name}", limits=replace(system.limits, **each.limits), meter=system.meter
+    )
 
 
 def _system(each: SystemSettings, vault: Vault, around: Around, clients: list[GuardedHttp]) -> ConnectedSystem:
     kind = discover()[each.connector]
     http = GuardedHttp(
         each.settings.base_url, name=each.name, allow_private_addresses=each.settings.allow_private_addresses,
-        refused_503=kind.manifest.refused_503, connections=64,
+        refused_503=kind.manifest.refused_503, throttled_by=kind.manifest.throttled_by, connections=64,
     )  # fmt: skip
     clients.append(http)
     values = {name: vault.secret(reference) for name, reference in each.secret_refs.items()}
-    connector = kind(each.settings, around(http), values, each.overlay)
-    return ConnectedSystem(each.name, connector, call_life_s=each.call_life_s)
+    meter = Meter()
+    metered = Metered(around(http), meter, kind.limits_seen)
+    connector = kind(each.settings, metered, values, each.overlay)
+    return ConnectedSystem(each.name, connector, call_life_s=each.call_life_s, meter=meter)
 
 
 class _Named:
     """A connector as a source under its configured name."""
 
     def __init__(self, name: str, source: Any) -> None:
-        self.name, self.topics = name, source.topics
+        self.name, self.topics, self.tells_all = name, source.topics, source.tells_all
         self.verify, self.fetch, self.pages, self.changes = source.verify, source.fetch, source.pages, source.changes
 
 
@@ -98,6 +113,12 @@ def refuse(tenant: Tenant, system: str, change: Change) -> str | None:
     if any(not each for each in foreign):
         return None
     return f"{system} is not the owner of {', '.join(foreign[0])} of {change.kind} and may not change it"
+
+
+def owns(tenant: Tenant, system: str, kind: str, field: str, legal_entity: str) -> bool:
+    """Whether a role that this system plays owns the field, so that nobody writes it there (O3)."""
+    played = (role for role, table in tenant.firm.roles.items() if system in table.values())
+    return any(tenant.ownership.may_write(role, kind, field, legal_entity) for role in played)
 
 
 def describe(change: Change) -> tuple[str, dict[str, Any]] | None:

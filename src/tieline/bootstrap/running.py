@@ -10,25 +10,22 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import psycopg
 import uvicorn
-from psycopg import AsyncConnection
 from starlette.routing import Mount, Router
 from starlette.types import ASGIApp
 
 from tieline.adapters.config import Settings
-from tieline.adapters.postgres import launcher, roles
 from tieline.adapters.vault import EnvFileVault
-from tieline.bootstrap.hub import Hub, hub, worker_only
+from tieline.bootstrap.duties import scheduler, scheduler_only
+from tieline.bootstrap.hub import Hub, hub, now, worker_only
 from tieline.bootstrap.store import join_store, open_store
 from tieline.console import Doors, create_console
 from tieline.kit.errors import Unavailable
 
-HOUSEKEEPING_S = 3600.0
 CONNECTIONS_MAX = 1000  # more are told 503 at once, instead of everybody becoming slow
 LOCAL_SCOPES = (
     "contract:read", "event:read", "hold:retry", "invoice:release", "invoice:request", "plan:apply",
-    "system:read", "time:write",
+    "system:read", "time:write", "webhook:read", "webhook:write",
 )  # fmt: skip
 
 
@@ -42,20 +39,22 @@ class Ready:
 
 
 async def run_hub(settings: Settings, on_ready: Callable[[Ready], None]) -> None:
-    """Serve edge, API and console, and work, until SIGTERM or SIGINT; then finish what is under way."""
+    """Serve edge, API and console, work, and do the duties, until SIGTERM or SIGINT; then finish what is under way."""
     with ended_by_signal() as ended:
-        async with hub(settings) as running:
+        async with (
+            hub(settings) as running,
+            scheduler(settings, running.cluster, running.landscape, now) as duties,
+        ):
             doors = Doors(time.monotonic)
             async with served_site(settings, _site(running, doors)) as site:
-                work = asyncio.create_task(running.worker.run())
-                tidy = asyncio.create_task(housekeeping(running.cluster))
+                work, dutiful = asyncio.create_task(running.worker.run()), asyncio.create_task(duties.run())
                 try:
                     on_ready(await _ready(running, site.url, doors))
-                    await _first(work, site.serving, tidy, ended=ended)
+                    await _first(work, site.serving, dutiful, ended=ended)
                 finally:
-                    tidy.cancel()
+                    duties.stop()
                     running.worker.stop()
-                    await work
+                    await asyncio.gather(work, dutiful)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +102,7 @@ async def run_store(settings: Settings, on_ready: Callable[[], None]) -> None:
     try:
         with ended_by_signal() as ended:
             on_ready()
-            await _first(asyncio.create_task(housekeeping(cluster)), ended=ended)
+            await ended.wait()
     finally:
         cluster.stop()
 
@@ -120,13 +119,17 @@ async def run_worker(settings: Settings) -> None:
                 await work
 
 
-async def housekeeping(cluster: launcher.Cluster) -> None:
-    """Once an hour: the partitions of the coming months exist before anybody writes into them."""
-    while True:
-        with contextlib.suppress(psycopg.OperationalError):
-            async with await AsyncConnection.connect(cluster.conninfo(roles.SCHEDULER), autocommit=True) as connection:
-                await connection.execute("select ensure_partitions(now())")
-        await asyncio.sleep(HOUSEKEEPING_S)
+async def run_scheduler(settings: Settings, on_ready: Callable[[], None] = lambda: None) -> None:
+    """One more scheduler, until SIGTERM or SIGINT: rounds under way end, and every duty is given back."""
+    with ended_by_signal() as ended:
+        async with scheduler_only(settings, now) as duties:
+            work = asyncio.create_task(duties.run())
+            try:
+                on_ready()
+                await _first(work, ended=ended)
+            finally:
+                duties.stop()
+                await work
 
 
 class _Server(uvicorn.Server):

@@ -15,6 +15,7 @@ from tieline.domain.contract import line_name
 from tieline.domain.holds import Finding, finding
 from tieline.domain.rates import KnownAmendment, Term, changes_line, covers, range_of, rate_in, rate_on
 from tieline.domain.records import Amendment, Contract
+from tieline.kit.money import Money
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,15 @@ class Terms:
             currency=self.contract.currency,
             other=answer.rate.currency if answer.rate else "",
         )
+
+    def cap_on(self, day: date) -> Money | None:
+        """What may be charged at most, as the papers known now say for this day; None is no cap (EX-4.0a)."""
+        stated = [
+            (a.signed_at, -a.cap.amount, a.cap)
+            for a in (known.amendment for known in self.applied)
+            if a.cap is not None and a.signed_at is not None and range_of(a).covers(day)
+        ]
+        return max(stated, key=lambda one: one[:2])[2] if stated else self.contract.cap
 
     def _disputed(self, parked: SetAside, line_id: str, day: date) -> Finding:
         return finding(
@@ -108,6 +118,8 @@ def _invalid(contract: Contract, amendments: Sequence[Amendment]) -> _Faults:
         ]
         if a.effective_to is not None and a.effective_to <= a.effective_from:
             reasons.append(f"it ends on {a.effective_to}, not after its start on {a.effective_from}")
+        if a.cap is not None and (a.cap.amount <= 0 or a.cap.currency != contract.currency):
+            reasons.append(f"its cap is {a.cap}, and a cap must be above zero and in {contract.currency}")
         for change in a.changes:
             if change.rate.amount <= 0:
                 reasons.append(

@@ -129,6 +129,8 @@ def _currencies(contract: Contract, firm: Firm) -> Iterator[Finding]:
     places = [(f"the rate of line {line.name}", line.rate.currency) for line in contract.lines]
     if contract.total is not None:
         places.append(("its total", contract.total.currency))
+    if contract.cap is not None:
+        places.append(("its cap", contract.cap.currency))
     if entity := firm.legal_entities.get(contract.legal_entity):
         places.append((f"legal entity {entity.code}", entity.currency))
     for where, other in places:

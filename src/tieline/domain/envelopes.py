@@ -30,7 +30,10 @@ class EventFrame:
 
 
 def envelope(frame: EventFrame, data: Json) -> dict[str, Json]:
-    """Structured-mode JSON. Attributes without a value are left out, as the specification asks."""
+    """Structured-mode JSON. Attributes without a value are left out, as the specification asks.
+
+    A type that has left the catalogue since it was journaled is still told, without the address of its schema.
+    """
     attributes: dict[str, Json] = {
         "specversion": "1.0",
         "id": frame.id,
@@ -39,7 +42,7 @@ def envelope(frame: EventFrame, data: Json) -> dict[str, Json]:
         "subject": frame.subject,
         "time": _instant(frame.occurred_at),
         "datacontenttype": "application/json",
-        "dataschema": CATALOGUE[frame.type].schema_id,
+        "dataschema": CATALOGUE[frame.type].schema_id if frame.type in CATALOGUE else None,
         "correlationid": frame.correlation_id,
         "causationid": frame.causation_id,
         "partitionkey": frame.partition_key,

@@ -142,6 +142,7 @@ EXAMPLES: tuple[object, ...] = (
     facts.HoldLifted(code="CLIENT_UNKNOWN", subject="contract:con_100"),
     facts.HoldRetried(subjects=("tryton/project/prj_1",), input_ids=()),
     facts.HoldSettled(subject="tryton/invoice/inv_1", external_id="4711"),
+    facts.EndpointChanged(endpoint_id="whe_1", change="registered"),
     facts.PlanProposed(plan_id="pln_1", gate="amendment:am_1", changes=1),
     facts.PlanApplied(plan_id="pln_1", gate="amendment:am_1", by="usr_5"),
     facts.EffectSettled(

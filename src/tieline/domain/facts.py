@@ -284,6 +284,17 @@ class HoldSettled:
     external_id: str | None
 
 
+@fact("endpoint.changed", version="1.0")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointChanged:
+    """Who is told by webhook changed: by a person's order, or because the endpoint takes nothing any more."""
+
+    endpoint_id: str
+    change: Literal[
+        "registered", "rotated", "disabled", "enabled", "resent", "recovered", "disabled_gone", "disabled_failing"
+    ]
+
+
 @fact("plan.proposed", version="1.0")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanProposed:

@@ -276,6 +276,47 @@ TIME_CODES = (
         "T28",
     ),
     hold_code(
+        "NTE_EXCEEDED",
+        "pmo",
+        "The contract's cap is reached",
+        "{what} of {asked} would exceed the cap of contract {contract}: of {total} there is {headroom} left",
+        "Sign an amendment in the CLM that raises the cap of contract {contract}; what waits goes on by itself, in order of "
+        "work date.",
+        "T18",
+    ),
+    hold_code(
+        "PO_MISSING",
+        "sales",
+        "Purchase order is not known",
+        "contract {contract} is to be billed on purchase order {purchase_order}, and {reason}",
+        "Have the client's order recorded in the CRM or PSA, which hands it in; or correct the order on contract {contract} "
+        "in the CLM.",
+        "T21",
+    ),
+    hold_code(
+        "PO_EXPIRED",
+        "sales",
+        "Purchase order has expired",
+        "the work of {work_date} is on or after {expires_on}, when purchase order {purchase_order} ends, whatever is left of it",
+        "Have the client extend purchase order {purchase_order}, or agree another one for contract {contract}.",
+        "T22",
+    ),
+    hold_code(
+        "PO_INSUFFICIENT",
+        "sales",
+        "Purchase order is used up",
+        "{what} of {asked} does not fit into purchase order {purchase_order}: of {total} there is {headroom} left",
+        "Have the client raise purchase order {purchase_order}; what waits goes on by itself, in order of work date.",
+        "T22",
+    ),
+    hold_code(
+        "CAP_BELOW_BILLED",
+        "finance",
+        "A limit was lowered below what is used",
+        "{limit} is now {total}, but {used} is {stage} already; nothing is taken back.",
+        "Raise the limit again at its source, or correct the difference with a credit memo in the ERP.",
+    ),
+    hold_code(
         "RETRO_DELTA",
         "finance",
         "Charged before a retroactive amendment",

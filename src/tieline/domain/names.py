@@ -42,3 +42,17 @@ def withdrawal_id(tenant: str, of_invoice: str) -> str:
 
 def notice_id(tenant: str, of_invoice: str) -> str:
     return stable_id("ntc", tenant, of_invoice)
+
+
+def cap_pool(contract_id: str) -> str:
+    """What a contract's charges draw from; its releases draw from `billed_pool` of it."""
+    return f"contract_cap:{contract_id}"
+
+
+def order_pool(purchase_order_id: str) -> str:
+    return f"purchase_order:{purchase_order_id}"
+
+
+def billed_pool(pool: str) -> str:
+    """The second figure of a limit: what was released against it, beside what is committed."""
+    return f"{pool}:billed"

@@ -1,7 +1,8 @@
 """The canonical records that sources own: what was signed, who the client is, what was worked, what was asked for.
 
 Identifiers are derived from the source's own id with `kit.ids.stable_id`, so that a second delivery finds the first.
-The kinds' names in the store: client_record, contract, amendment, time_entry, invoice_request, contract_approval.
+The kinds' names in the store: client_record, contract, amendment, time_entry, invoice_request, contract_approval,
+purchase_order.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ class Contract:
     signed_at: datetime | None
     lines: tuple[ContractLine, ...]
     total: Money | None = None
+    cap: Money | None = None  # not to exceed, before tax; an amendment may state another
+    purchase_order_id: str | None = None  # the client's order that this work is billed on; several contracts may share it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,18 @@ class Amendment:
     effective_from: date
     effective_to: date | None
     changes: tuple[RateChange, ...]
+    cap: Money | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurchaseOrder:
+    """A client's order: what it pays at most, before tax, for work before `expires_on`. Lane: `purchase_order:<id>`."""
+
+    id: str
+    number: str
+    client_id: str
+    amount: Money
+    expires_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

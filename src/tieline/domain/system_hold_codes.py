@@ -145,6 +145,42 @@ SYSTEM_CODES = (
         "Restore the document in the system's recycle bin or archive, then retry the hold to read again.",
     ),
     _system(
+        "DRIFT_MISSING",
+        "integration",
+        "Document was deleted in the system",
+        "Restore it in the system and retry the hold, or have it made again: tieline census repair ‹run› --apply.",
+    ),
+    _system(
+        "DRIFT_DIFFERS",
+        "integration",
+        "Document was changed in the system",
+        "Undo the change in the system and retry the hold, or send ours again: tieline census repair ‹run› --apply.",
+    ),
+    _system(
+        "DRIFT_STALE",
+        "integration",
+        "System holds an older version",
+        "Send the newest version again: tieline census repair ‹run› --apply. Ask the vendor why an old call came last.",
+    ),
+    _system(
+        "DRIFT_DUPLICATE",
+        "finance",
+        "Document is there twice",
+        "Delete the double in the system, bill nothing on it, and run the census again.",
+    ),
+    _system(
+        "DRIFT_ORPHAN",
+        "integration",
+        "Document that nobody planned",
+        "Find out who made it, delete it in the system if it is wrong, and run the census again.",
+    ),
+    _system(
+        "DRIFT_TOO_MUCH",
+        "integration",
+        "Too much is gone at once",
+        "Look whether the key lost a right or a subsidiary was moved; if it is true: tieline census allow ‹run›.",
+    ),
+    _system(
         "AMBIGUOUS",
         "integration",
         "Outcome of a call is unknown",
@@ -222,5 +258,23 @@ SYSTEM_CODES = (
         "integration",
         "Defect of a connector",
         "The outcome is treated as unknown. Send the output of `tieline trace` to the connector's developers.",
+    ),
+    _system(
+        "OVERDUE",
+        "integration",
+        "Not finished in time",
+        "Look with `tieline get contract` who is next, and act or ask them; the alert ends when it is done.",
+    ),
+    _system(
+        "WEBHOOK_DISABLED",
+        "integration",
+        "A webhook endpoint was switched off",
+        "Ask the endpoint's owner to take messages again, then `tieline webhooks enable` it: it goes on where it stood.",
+    ),
+    _system(
+        "WEBHOOK_REFUSED",
+        "integration",
+        "A webhook endpoint refuses a message",
+        "Ask the endpoint's owner why it refuses the message; when it is mended, `tieline webhooks resend` sends it again.",
     ),
 )

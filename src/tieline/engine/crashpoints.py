@@ -16,6 +16,8 @@ POINTS = (
     "before_outcome_commit", "after_outcome_commit", "before_observe_commit", "after_observe_commit",
     "before_cursor_commit", "after_cursor_commit", "after_lease_claim", "before_approval_commit", "after_approval_commit",
 )  # fmt: skip
+SEALER_POINTS = ("before_seal_commit", "after_seal_commit", "before_root_append", "after_root_append")  # a scheduler's
+DELIVERY_POINTS = ("before_delivery_commit", "after_delivery_commit")  # a scheduler's, too
 
 _armed: dict[str, int] = {}
 _passed: Counter[str] = Counter()
@@ -26,7 +28,7 @@ def arm(setting: str) -> None:
     _armed.clear()
     for part in filter(None, setting.split(",")):
         name, _, count = part.partition(":")
-        if name not in POINTS:
+        if name not in (*POINTS, *SEALER_POINTS, *DELIVERY_POINTS):
             raise ValueError(f"{name!r} is not a crash point")
         _armed[name] = int(count or 1)
 

@@ -46,10 +46,14 @@ async def new_causes(cursor: Cursor, tenant: str, causes: Sequence[bytes]) -> se
     return {bytes(row["cause_key"]) for row in await cursor.fetchall()}
 
 
-_APPEND = """insert into events (tenant_id, event_id, lane, lane_seq, type, subject, data, correlation_id, causation_id,
-  actor, legal_entity)
-select %s, r.* from jsonb_to_recordset(%s::jsonb) as r(event_id uuid, lane text, lane_seq bigint, type text, subject text,
-  data jsonb, correlation_id uuid, causation_id uuid, actor text, legal_entity text)"""
+# The second insert tells the sealer what has no position yet: in the same transaction, so that nothing is forgotten.
+_APPEND = """with appended as (
+  insert into events (tenant_id, event_id, lane, lane_seq, type, subject, data, correlation_id, causation_id,
+    actor, legal_entity)
+  select %s, r.* from jsonb_to_recordset(%s::jsonb) as r(event_id uuid, lane text, lane_seq bigint, type text,
+    subject text, data jsonb, correlation_id uuid, causation_id uuid, actor text, legal_entity text)
+  returning tenant_id, lane, lane_seq, event_id, recorded_at)
+insert into unsealed (tenant_id, lane, lane_seq, event_id, recorded_at) select * from appended"""
 _CAUSES = """insert into fact_keys (tenant_id, cause_key)
 select %s, decode(k, 'hex') from jsonb_to_recordset(%s::jsonb) as r(k text)
 on conflict do nothing returning cause_key"""

@@ -27,6 +27,7 @@ class NewHold:
     case_key: str = ""
     input_id: UUID | None = None
     correlation_id: UUID | None = None
+    part: str | None = None
 
 
 def _row(hold: NewHold) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def _row(hold: NewHold) -> dict[str, Any]:
         "hold_id": uuid7(), "lane": hold.lane, "code": hold.code, "subject": hold.subject, "source": hold.source,
         "owner": hold.owner, "sentence": hold.sentence, "way_out": hold.way_out, "evidence": hold.evidence,
         "amount": hold.amount, "currency": hold.currency, "case_key": hold.case_key or hold.code,
-        "input_id": hold.input_id, "correlation_id": hold.correlation_id,
+        "input_id": hold.input_id, "correlation_id": hold.correlation_id, "part": hold.part,
     }  # fmt: skip
 
 
@@ -57,15 +58,15 @@ async def lift_subjects(cursor: Cursor, tenant: str, source: str, subjects: Sequ
 
 
 _RAISE = """insert into holds (tenant_id, hold_id, lane, code, subject, source, owner, sentence, way_out, evidence, amount,
-  currency, case_key, input_id, correlation_id)
+  currency, case_key, input_id, correlation_id, part)
 select %s, hold_id, lane, code, subject, source, owner, sentence, way_out, evidence, amount, currency, case_key, input_id,
-  correlation_id
+  correlation_id, part
 from jsonb_to_recordset(%s::jsonb) as r(hold_id uuid, lane text, code text, subject text, source text, owner text,
   sentence text, way_out text, evidence jsonb, amount numeric, currency text, case_key text, input_id uuid,
-  correlation_id uuid)
+  correlation_id uuid, part text)
 on conflict (tenant_id, lane, source, code, subject) where lifted_at is null do update
   set sentence = excluded.sentence, way_out = excluded.way_out, evidence = excluded.evidence, amount = excluded.amount,
-      currency = excluded.currency, owner = excluded.owner, input_id = coalesce(excluded.input_id, holds.input_id)"""
+      currency = excluded.currency, owner = excluded.owner, part = excluded.part, input_id = coalesce(excluded.input_id, holds.input_id)"""
 _LIFT = "update holds set lifted_at = now() where tenant_id = %s and hold_id = any(%s) and lifted_at is null"
 _LIFT_SUBJECTS = """update holds set lifted_at = now()
 where tenant_id = %s and source = %s and subject = any(%s) and lifted_at is null"""

@@ -20,6 +20,7 @@ from tieline.engine.crashpoints import crash_point
 from tieline.engine.holds import NewHold, lift_subjects, raise_holds
 from tieline.engine.leases import LeaseLost, Leases, fence
 from tieline.engine.loans import Loans
+from tieline.engine.planning.parts import part_in
 from tieline.engine.records import Applied, Arrival, apply_changes
 from tieline.engine.rows import Cursor, Row, tenant_transaction, write
 from tieline.engine.verdict import backoff
@@ -213,7 +214,7 @@ def _map(setup: TenantSetup, system: str, step: Step) -> None:
 
 async def _finish(cursor: Cursor, setup: TenantSetup, steps: Sequence[Step], now: datetime) -> None:
     arrivals = [_arrival(step, change) for step in steps for change in step.changes]
-    applied = await apply_changes(cursor, setup.tenant, arrivals, setup.describe, now)
+    applied = await apply_changes(cursor, setup.tenant, arrivals, setup.describe, now, part_in(setup))
     ended = [step for step in steps if step.later is None]
     await write(cursor, _END, [_end(setup, step, applied) for step in ended], setup.tenant)
     later = [

@@ -24,15 +24,6 @@ async def wake(cursor: Cursor, tenant: str, lanes: Iterable[str]) -> None:
     await write(cursor, _WAKE, [{"lane": name, "shard": shard_of(name)} for name in sorted(set(lanes))], tenant)
 
 
-async def dependents_of(cursor: Cursor, tenant: str, records: Iterable[tuple[str, str]]) -> list[str]:
-    """Lanes that read these (kind, id) records of other lanes."""
-    rows = [{"kind": kind, "id": record_id} for kind, record_id in records]
-    if not rows:
-        return []
-    await write(cursor, _DEPENDENTS, rows, tenant)
-    return [row["lane"] for row in await cursor.fetchall()]
-
-
 async def set_lanes(cursor: Cursor, tenant: str, rows: list[dict[str, Any]]) -> None:
     """Store what a planner or the intake changed on locked lanes."""
     await write(cursor, _SET, rows, tenant)
@@ -62,9 +53,6 @@ from jsonb_to_recordset(%s::jsonb) as r(lane text, shard smallint) on conflict d
 _LOCK = "select * from lanes where tenant_id = %s and lane = any(%s) order by lane for update"
 _WAKE = """insert into lane_dirty (tenant_id, lane, shard) select %s, lane, shard
 from jsonb_to_recordset(%s::jsonb) as r(lane text, shard smallint)"""
-_DEPENDENTS = """select distinct d.lane from dependencies d
-join (select %s::text as tenant_id, r.* from jsonb_to_recordset(%s::jsonb) as r(kind text, id text)) c
-  on d.tenant_id = c.tenant_id and d.kind = c.kind and d.record_id = c.id"""
 _SET = """update lanes l set wanted = r.wanted, planned = r.planned, lane_seq = r.lane_seq, wake_at = r.wake_at,
   correlation_id = r.correlation_id, causation_id = r.causation_id, flow_error = r.flow_error, legal_entity = r.legal_entity
 from (select %s::text as tenant_id, x.* from jsonb_to_recordset(%s::jsonb) as x(lane text, wanted bigint, planned bigint,

@@ -12,7 +12,9 @@ from typing import Any, LiteralString
 from uuid import UUID
 
 from tieline.engine.events import NewEvent, append_events
-from tieline.engine.lanes import dependents_of, lane_row, lock_lanes, set_lanes, wake
+from tieline.engine.fanout import tell_readers
+from tieline.engine.lanes import lane_row, lock_lanes, set_lanes, wake
+from tieline.engine.planning.parts import parts_changed
 from tieline.engine.rows import Cursor, Row, write
 from tieline.kit.canonical import Json, digest
 from tieline.ports.systems import Change
@@ -42,18 +44,24 @@ class Applied:
 
 
 async def apply_changes(
-    cursor: Cursor, tenant: str, arrivals: Sequence[Arrival], describe: Describe, now: datetime
+    cursor: Cursor,
+    tenant: str,
+    arrivals: Sequence[Arrival],
+    describe: Describe,
+    now: datetime,
+    part_of: Callable[[Change], str | None] = lambda change: None,
 ) -> Applied:
     """Apply in the given order. Idempotent: a second delivery of a version changes nothing.
 
     `describe` names the business event that a change is, with its data; every accepted version is journaled (A3).
+    `part_of`: the part of its lane that a change belongs to, if any.
     """
     keys = {(a.change.kind, a.change.id) for a in arrivals}
-    others = await dependents_of(cursor, tenant, keys)
-    lanes = await lock_lanes(cursor, tenant, {*(a.change.lane for a in arrivals), *others}, create=True)
+    lanes = await lock_lanes(cursor, tenant, {a.change.lane for a in arrivals}, create=True)
     known = {(r["kind"], r["record_id"]): r for r in await _load(cursor, tenant, keys)}
     applied, versions, events = Applied(), [], []
     touched: dict[str, dict[str, Any]] = {}
+    parts: list[Row] = []
     for arrival in arrivals:
         change, lane = arrival.change, lanes[arrival.change.lane]
         applied.lanes[arrival.input_id] = change.lane
@@ -62,7 +70,9 @@ async def apply_changes(
         if verdict != "changed":
             continue
         state = touched.setdefault(change.lane, {"wanted": lane["wanted"] + 1, "seq": lane["lane_seq"]})
-        row = _version(known.get((change.kind, change.id)), arrival, state["wanted"], now)
+        before = known.get((change.kind, change.id))
+        row = _version(before, arrival, state["wanted"], now) | {"part": part_of(change)}
+        parts += [{"lane": change.lane, "part": p} for p in {row["part"], before["part"] if before else None} if p]
         known[(change.kind, change.id)] = row
         versions.append(row)
         state |= {
@@ -73,7 +83,14 @@ async def apply_changes(
             events.append(_event(arrival, state["seq"], *fact))
     await _store(cursor, tenant, versions)
     await append_events(cursor, tenant, events)
-    await _wake_changed(cursor, tenant, lanes, touched, others if versions else [])
+    await parts_changed(cursor, tenant, parts)
+    await _wake_changed(cursor, tenant, lanes, touched)
+    changed = {(row["kind"], row["record_id"]): row for row in versions if row["part"] is None}
+    await tell_readers(
+        cursor,
+        tenant,
+        [{"kind": k, "id": i, "lane": r["lane"], "version": r["version"]} for (k, i), r in changed.items()],
+    )
     return applied
 
 
@@ -117,9 +134,7 @@ async def _store(cursor: Cursor, tenant: str, versions: Sequence[Row]) -> None:
     await write(cursor, _HISTORY, versions, tenant)
 
 
-async def _wake_changed(
-    cursor: Cursor, tenant: str, lanes: dict[str, Row], touched: dict[str, dict[str, Any]], others: Sequence[str]
-) -> None:
+async def _wake_changed(cursor: Cursor, tenant: str, lanes: dict[str, Row], touched: dict[str, dict[str, Any]]) -> None:
     rows = [
         lane_row(
             lanes[name], wanted=state["wanted"], planned=lanes[name]["planned"], lane_seq=state["seq"],
@@ -129,7 +144,7 @@ async def _wake_changed(
         for name, state in touched.items()
     ]  # fmt: skip
     await set_lanes(cursor, tenant, rows)
-    await wake(cursor, tenant, {*touched, *others})
+    await wake(cursor, tenant, touched)
 
 
 _LOAD = """select r.* from records r
@@ -137,15 +152,15 @@ join (select %s::text as tenant_id, x.* from jsonb_to_recordset(%s::jsonb) as x(
   on r.tenant_id = k.tenant_id and r.kind = k.kind and r.record_id = k.id"""
 _COLUMNS: LiteralString = """as r(kind text, record_id text, lane text, legal_entity text, version bigint, source_system text,
   source_version text, digest text, doc jsonb, valid_from date, recorded_at timestamptz, lane_version bigint,
-  input_id uuid, actor text)"""
+  input_id uuid, actor text, part text)"""
 _UPSERT: LiteralString = f"""insert into records (tenant_id, kind, record_id, lane, legal_entity, version, source_system, source_version,
-  digest, doc, valid_from, recorded_at, lane_version, input_id)
+  digest, doc, valid_from, recorded_at, lane_version, input_id, part)
 select %s, kind, record_id, lane, legal_entity, version, source_system, source_version, decode(digest, 'hex'), doc,
-  valid_from, recorded_at, lane_version, input_id from jsonb_to_recordset(%s::jsonb) {_COLUMNS}
+  valid_from, recorded_at, lane_version, input_id, part from jsonb_to_recordset(%s::jsonb) {_COLUMNS}
 on conflict (tenant_id, kind, record_id) do update set lane = excluded.lane, legal_entity = excluded.legal_entity,
   version = excluded.version, source_system = excluded.source_system, source_version = excluded.source_version,
   digest = excluded.digest, doc = excluded.doc, valid_from = excluded.valid_from, recorded_at = excluded.recorded_at,
-  lane_version = excluded.lane_version, input_id = excluded.input_id"""
+  lane_version = excluded.lane_version, input_id = excluded.input_id, part = excluded.part"""
 _HISTORY: LiteralString = f"""insert into record_history (tenant_id, recorded_at, kind, record_id, version, source_version, valid_from, doc,
   input_id, actor)
 select %s, recorded_at, kind, record_id, version, source_version, valid_from, doc, input_id, actor

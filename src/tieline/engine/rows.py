@@ -29,7 +29,7 @@ async def write(cursor: Cursor, sql: LiteralString, rows: Sequence[Mapping[str, 
         await cursor.execute(sql, (*before, as_json(rows)))
 
 
-async def ask(cursor: Cursor, sql: LiteralString, parameters: Sequence[Any]) -> Cursor:
+async def ask(cursor: Cursor, sql: LiteralString, parameters: Sequence[Any] | Mapping[str, Any]) -> Cursor:
     """Send a question inside the transaction of `cursor` and go on; `fetchall` on the answer waits for it."""
     question: Cursor = cursor.connection.cursor(row_factory=dict_row)
     await question.execute(sql, parameters)

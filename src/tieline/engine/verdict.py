@@ -44,7 +44,9 @@ def judge(error: Exception, operation: Operation, attempts: int) -> Verdict:
     match error:
         case Throttled():
             wait = min(error.retry_after_s if error.retry_after_s is not None else backoff(attempts), 3600.0)
-            return _failed("retry", error, wait, tell=attempts >= QUIET_ATTEMPTS, pause=min(wait, DELAY_S_MAX))
+            # Without a wish of its own the vendor means "too many at once": the budget gives way, nothing is paused.
+            pause = wait if error.retry_after_s is not None else 0.0
+            return _failed("retry", error, wait, tell=attempts >= QUIET_ATTEMPTS, pause=pause)
         case Transient():
             return _failed(
                 "retry", error, backoff(attempts), tell=attempts >= QUIET_ATTEMPTS, pause=backoff(attempts, 2.0)

@@ -14,6 +14,7 @@ import psycopg
 import structlog
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from tieline.engine.budgets.share import leave as leave_budgets
 from tieline.engine.intake import Intake
 from tieline.engine.leases import Leases
 from tieline.engine.loans import Loans
@@ -86,6 +87,7 @@ class Worker:
         with contextlib.suppress(*_AWAY):
             async with self.pool.connection() as connection:
                 await self.leases.leave(connection)
+                await leave_budgets(connection, self.leases.worker)
 
     async def _loop(
         self, name: str, round_: Callable[[], Awaitable[int]], wanted: asyncio.Event | None, idle_s: float = IDLE_S

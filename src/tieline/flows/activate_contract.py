@@ -10,17 +10,25 @@ from tieline.domain.facts import ContractActivated
 from tieline.domain.holds import finding
 from tieline.domain.shells import client_of, project_of, work_element_of
 from tieline.flows import hours
+from tieline.flows.parts import OPEN
 from tieline.flows.registry import flow
 from tieline.flows.say import confirmations, establish, hold, in_step
 from tieline.flows.targets import client_at, element_at, project_at, rule_of
-from tieline.flows.view import ContractView
+from tieline.flows.view import UNBILLED, ContractView
 from tieline.kit.canonical import plain
 from tieline.kit.money import Money
 from tieline.ports.decisions import Decision, Desired, Ended, Fact, Hold, Target, WakeAt
-from tieline.ports.flows import Snapshot
+from tieline.ports.flows import Needs, Snapshot
 
 
-@flow(root="contract", within=timedelta(hours=4), owner="pmo")
+def _needs(snapshot: Snapshot) -> Needs:
+    """What is left to charge and to bill counts only where it may keep the contract open."""
+    view = ContractView(snapshot)
+    over = view.ready and _has_ended(view)
+    return Needs(parts=frozenset({OPEN}), records=frozenset({UNBILLED})) if over else Needs()
+
+
+@flow(root="contract", within=timedelta(hours=4), owner="pmo", needs=_needs)
 def activate_contract(snapshot: Snapshot) -> Iterator[Decision]:
     """Nothing is written before everything is checked; the fact follows when all of it was read back."""
     view = ContractView(snapshot)
@@ -98,9 +106,12 @@ def _turning_days(view: ContractView) -> Iterator[WakeAt]:
 
 def _is_over(view: ContractView) -> bool:
     """Terminated, past its last day, and nothing left to charge or bill."""
+    return _has_ended(view) and not view.unbilled and not hours.open_entries(view)
+
+
+def _has_ended(view: ContractView) -> bool:
     contract = view.contract
-    ended = contract.state == "terminated" and (contract.ends_on is None or contract.ends_on <= view.today)
-    return ended and not view.unbilled and not hours.open_entries(view)
+    return contract.state == "terminated" and (contract.ends_on is None or contract.ends_on <= view.today)
 
 
 def _closed(view: ContractView) -> Iterator[Ended]:
@@ -113,6 +124,8 @@ def _closed(view: ContractView) -> Iterator[Ended]:
 
 def _unreadable(view: ContractView) -> Iterator[Hold]:
     for record, reason in view.unreadable.items():
+        if view.entries.part_of(record) is not None:
+            continue  # said where its part is planned
         yield hold(finding("RECORD_UNREADABLE", record=record, reason=reason), record)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from tieline.domain.charges import charge_amount, charge_of
@@ -12,8 +12,10 @@ from tieline.domain.holds import Finding, finding
 from tieline.domain.rates import Term
 from tieline.domain.records import TimeEntry
 from tieline.domain.time_entries import Earlier, check_entry
+from tieline.flows.caps import answer_to, charge_draw, order_findings, shortage
 from tieline.flows.view import ContractView
 from tieline.kit.money import Money
+from tieline.ports.decisions import Draw
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -26,6 +28,8 @@ class Judged:
     charge: TimeCharge | None
     findings: tuple[Finding, ...]
     amount: Money | None
+    draw: Draw | None = None  # what the charge asks of the contract's limits
+    excess: bool = False  # beyond a limit: visible and unbilled, but it stops no invoice
 
 
 def judge(view: ContractView) -> Iterator[Judged]:
@@ -33,18 +37,34 @@ def judge(view: ContractView) -> Iterator[Judged]:
     charged = {charge.time_entry_id for charge in view.charges.all}
     passed = Earlier(entry for entry in view.entries.all if entry.id in charged)
     for entry in sorted(open_entries(view), key=lambda e: (e.approved_at or _NEVER, e.id)):
-        findings = check_entry(entry, view.terms, view.today, passed)
+        findings = (*check_entry(entry, view.terms, view.today, passed), *order_findings(view, entry))
         term = view.terms.rate_on(entry.line_id, entry.work_date)
         priced = term if isinstance(term, Term) else None
         charge = charge_of(view.tenant, view.contract, entry, priced) if priced and not findings else None
         if charge is not None:
             passed.add(entry)
-        yield Judged(
+        judged = Judged(
             entry=entry,
             charge=charge,
             findings=findings,
             amount=charge_amount(entry.hours, priced.rate) if priced else None,
         )
+        yield _within_limits(view, judged)
+
+
+def _within_limits(view: ContractView, judged: Judged) -> Judged:
+    """A charge that the limits have granted; without an answer there is neither a charge nor a reason yet."""
+    if judged.charge is None:
+        over = bool(judged.findings) and {f.code for f in judged.findings} <= {"PO_EXPIRED"}
+        return replace(judged, excess=over)
+    draw = charge_draw(view, judged.charge, view.entries[judged.entry.id].record.part)
+    if draw is None:
+        return judged
+    given = answer_to(view, draw)
+    if given is not None and given.granted >= draw.amount:
+        return replace(judged, draw=draw)
+    found = (shortage(view, draw),) if given is not None else ()
+    return replace(judged, draw=draw, charge=None, findings=found, excess=given is not None)
 
 
 def open_entries(view: ContractView) -> list[TimeEntry]:

@@ -10,11 +10,13 @@ from tieline.domain.facts import InvoiceApproved, InvoiceDrafted, InvoicePosted,
 from tieline.domain.holds import Finding, finding
 from tieline.domain.invoicing import InvoiceWithdrawal, billed_charges, differences, figures, posting_of
 from tieline.domain.names import withdrawal_id
+from tieline.flows import caps
+from tieline.flows.parts import LIVE, booked, given_back, taken_up
 from tieline.flows.say import establish, external_id, external_number, hold
 from tieline.flows.targets import ERP, NOTICES, client_at, invoice_at_erp, notice_of, posting_at_erp, project_at
 from tieline.flows.view import ContractView
 from tieline.kit.canonical import Json, digest, plain
-from tieline.ports.decisions import Act, Decision, Desired, Ended, Fact, Movement, Notice
+from tieline.ports.decisions import Act, Decision, Desired, Ended, Fact, Mark, Movement, Notice, Return
 from tieline.ports.flows import Approval, ReplicaView
 
 _NOTICE_LIVES = timedelta(days=1)
@@ -26,6 +28,7 @@ def steps_of(view: ContractView, invoice: Invoice, doc: Json) -> Iterator[Decisi
     covered = digest(doc).hex()
     approval = view.approval(f"invoice:{invoice.id}", covered)
     yield _prepared(invoice, covered)
+    yield from taken_up(view, invoice)
     if withdrawn is not None:
         yield from _stays_withdrawn(view, invoice, withdrawn)
     elif approval is None:
@@ -34,7 +37,8 @@ def steps_of(view: ContractView, invoice: Invoice, doc: Json) -> Iterator[Decisi
         yield hold(found, f"invoice:{invoice.id}", amount=invoice.total, evidence=evidence)
     else:
         yield _approved(invoice, approval)
-        if not view.booked_elsewhere(invoice.id):
+        yield from caps.release(view, invoice)
+        if not view.booked_elsewhere(invoice.id) and caps.may_release(view, invoice):
             yield from _drafted(view, invoice, doc, covered)
 
 
@@ -48,6 +52,7 @@ def _drafted(view: ContractView, invoice: Invoice, doc: Json, covered: str) -> I
         doc=doc,
         nature="movement",
         after=(client_at(view, ERP), project_at(view, ERP)),
+        part=_part(view, invoice),
     )
     if draft is not None and _is_confirmed(draft):
         yield _draft_is_equal(invoice, draft)
@@ -73,12 +78,17 @@ def _order_to_post(view: ContractView, invoice: Invoice, covered: str) -> Act:
         subject=f"invoice:{invoice.id}",
         covers=covered,
         after=(invoice_at_erp(view, invoice.id),),
+        part=_part(view, invoice),
     )
 
 
 def _posted(view: ContractView, invoice: Invoice) -> Iterator[Decision]:
     posting = view.replica(posting_at_erp(view, invoice.id))
-    if posting is None or posting.revision == 0 or posting.confirmed_revision != posting.revision:
+    if posting is None or posting.revision == 0:
+        return
+    if (part := _part(view, invoice)) is not None:
+        yield from booked(invoice)
+    if posting.confirmed_revision != posting.revision:
         return
     event = InvoicePosted(
         invoice_id=invoice.id,
@@ -93,8 +103,20 @@ def _posted(view: ContractView, invoice: Invoice) -> Iterator[Decision]:
     until = (posting.observed_at or view.snapshot.now) + _NOTICE_LIVES  # what was posted long ago is no news
     if view.firm.system_for(NOTICES, invoice.legal_entity) is not None and until > view.snapshot.now:
         yield Notice(
-            target=notice_of(view, invoice.id), doc=plain(event), cause=f"invoice.posted:{invoice.id}", expires_at=until
-        )
+            target=notice_of(view, invoice.id), doc=plain(event), cause=f"invoice.posted:{invoice.id}", expires_at=until,
+            part=part,
+        )  # fmt: skip
+    yield from _done(view, invoice)
+
+
+def _part(view: ContractView, invoice: Invoice) -> str | None:
+    return view.invoices[invoice.id].record.part
+
+
+def _done(view: ContractView, invoice: Invoice) -> Iterator[Mark]:
+    """Nothing is left to do for it: it is not looked at any more."""
+    if _part(view, invoice) is not None:
+        yield Mark(kind="invoice", id=invoice.id, drop=(LIVE,))
 
 
 def _withdrawal(view: ContractView, invoice: Invoice, draft: ReplicaView, other: dict[str, str]) -> Movement:
@@ -116,6 +138,7 @@ def _withdrawal(view: ContractView, invoice: Invoice, draft: ReplicaView, other:
         doc=plain(withdrawal),
         amount=str(-invoice.total.amount),
         currency=invoice.currency,
+        part=_part(view, invoice),
     )
 
 
@@ -131,8 +154,25 @@ def _stays_withdrawn(view: ContractView, invoice: Invoice, withdrawal: InvoiceWi
     )
     yield establish(event, subject=f"invoice:{invoice.id}", cause=f"invoice.withdrawn:{invoice.id}")
     yield Ended(target=invoice_at_erp(view, invoice.id), how="cancel")
-    if not billed_charges([invoice]) <= billed_charges(view.live_invoices):
+    if caps.invoice_key(invoice.id) in view.snapshot.draws:
+        yield Return(key=caps.invoice_key(invoice.id))
+    if _is_minted_now(view, withdrawal) and _part(view, invoice) is not None:
+        yield from given_back(invoice)
+    if _waits_for_another(view, invoice, withdrawal):
         yield hold(_differs(view, invoice, withdrawal), f"invoice:{invoice.id}", amount=invoice.total)
+    else:
+        yield from _done(view, invoice)
+
+
+def _is_minted_now(view: ContractView, withdrawal: InvoiceWithdrawal) -> bool:
+    return view.withdrawals[withdrawal.id].record.recorded_at is None
+
+
+def _waits_for_another(view: ContractView, invoice: Invoice, withdrawal: InvoiceWithdrawal) -> bool:
+    if _part(view, invoice) is None:
+        return not billed_charges([invoice]) <= billed_charges(view.live_invoices)
+    left = billed_charges([invoice]) & {charge.id for charge in view.unbilled}
+    return _is_minted_now(view, withdrawal) or left != frozenset()
 
 
 def _differs(view: ContractView, invoice: Invoice, withdrawal: InvoiceWithdrawal) -> Finding:

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import tieline.flows
 from tieline.ports.decisions import Decision
-from tieline.ports.flows import Flow, Record, Ref, Snapshot
+from tieline.ports.flows import Each, Flow, Needs, Record, Ref, Snapshot
 
 Decide = Callable[[Snapshot], Iterable[Decision]]
 Records = Mapping[str, Mapping[str, Record]]
@@ -23,13 +23,23 @@ def client_of_contract(records: Records) -> Iterable[Ref]:
 
 
 def flow(
-    *, root: str, within: timedelta, owner: str, context: Callable[[Records], Iterable[Ref]] = client_of_contract
+    *,
+    root: str,
+    within: timedelta,
+    owner: str,
+    context: Callable[[Records], Iterable[Ref]] = client_of_contract,
+    each: Each | None = None,
+    follows: Iterable[str] = (),
+    needs: Callable[[Snapshot], Needs] = lambda snapshot: Needs(),
 ) -> Callable[[Decide], Flow]:
     """Declare a flow; it is named after its function. `within` is the time in which its outcome is promised."""
 
     def declare(decide: Decide) -> Flow:
         name = getattr(decide, "__name__", "")
-        return Flow(name=name, root=root, decide=decide, owner=owner, within=within, context=context)
+        return Flow(
+            name=name, root=root, decide=decide, owner=owner, within=within, context=context, each=each,
+            follows=frozenset(follows), needs=needs,
+        )  # fmt: skip
 
     return declare
 

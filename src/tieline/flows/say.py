@@ -12,7 +12,9 @@ from tieline.kit.money import Money
 from tieline.ports.decisions import Fact, Hold, Target
 
 
-def hold(found: Finding, subject: str, *, amount: Money | None = None, evidence: Json = None) -> Hold:
+def hold(
+    found: Finding, subject: str, *, amount: Money | None = None, evidence: Json = None, part: str | None = None
+) -> Hold:
     """The hold of one finding. `amount` is the money that hangs on it when the finding names none itself."""
     money = found.amount or amount
     return Hold(
@@ -24,10 +26,13 @@ def hold(found: Finding, subject: str, *, amount: Money | None = None, evidence:
         evidence=found.evidence if evidence is None else evidence,
         amount=str(money.amount) if money else None,
         currency=money.currency if money else None,
+        part=part,
     )
 
 
-def entry_hold(found: Sequence[Finding], entry_id: str, *, amount: Money | None = None) -> Hold:
+def entry_hold(
+    found: Sequence[Finding], entry_id: str, *, amount: Money | None = None, part: str | None = None
+) -> Hold:
     """One hold for all the rules that a time entry fails, under the code of the first in the order of the rule book."""
     rules = [f"{CATALOGUE[f.code].rule} {f.code}" if CATALOGUE[f.code].rule else f.code for f in found]
     reasons = "; ".join(f"{rule}: {f.sentence}" for rule, f in zip(rules, found, strict=True))
@@ -37,9 +42,10 @@ def entry_hold(found: Sequence[Finding], entry_id: str, *, amount: Money | None 
         owner=found[0].owner,
         sentence=f"Time entry {entry_id} is not charged. {reasons}.",
         way_out=" ".join(dict.fromkeys(f.way_out for f in found)),
-        evidence={"codes": [f.code for f in found]},
+        evidence={"codes": [f.code for f in found]} | {k: v for f in found for k, v in (f.evidence or {}).items()},
         amount=str(amount.amount) if amount else None,
         currency=amount.currency if amount else None,
+        part=part,
     )
 
 

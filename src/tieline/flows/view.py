@@ -18,12 +18,15 @@ from tieline.domain.holds import Finding, finding
 from tieline.domain.invoicing import InvoiceWithdrawal, billed_charges
 from tieline.domain.names import client_document_id, posting_id, project_id
 from tieline.domain.rates import KnownAmendment
-from tieline.domain.records import Amendment, ClientRecord, Contract, InvoiceRequest, TimeEntry
+from tieline.domain.records import Amendment, ClientRecord, Contract, InvoiceRequest, PurchaseOrder, TimeEntry
 from tieline.kit.canonical import digest, restore
+from tieline.kit.money import Money
 from tieline.ports.decisions import Target
 from tieline.ports.flows import Approval, Record, ReplicaView, Snapshot
 
 T = TypeVar("T")
+UNBILLED = "unbilled"  # a charge that is on no live invoice
+INVOICED = "invoiced"  # a charge on an invoice whose posting is not ordered yet
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,13 @@ class Readable(Mapping[str, Known[T]]):
     def __init__(self, records: Mapping[str, Record], shape: type[T]) -> None:
         self._known: dict[str, Known[T]] = {}
         self.unreadable: dict[str, str] = {}
+        self._parts: dict[str, str | None] = {}
         for key, record in sorted(records.items()):
             try:
                 self._known[key] = Known(restore(record.doc, shape), record)
             except (msgspec.ValidationError, ValueError, ArithmeticError) as fault:
                 self.unreadable[f"{record.kind}:{key}"] = str(fault).split(" - ")[0]
+                self._parts[f"{record.kind}:{key}"] = record.part
 
     def __getitem__(self, key: str) -> Known[T]:
         return self._known[key]
@@ -55,9 +60,18 @@ class Readable(Mapping[str, Known[T]]):
     def __len__(self) -> int:
         return len(self._known)
 
+    def part_of(self, name: str) -> str | None:
+        """The part of the unreadable record of this name."""
+        return self._parts.get(name)
+
     @property
     def all(self) -> tuple[T, ...]:
         return tuple(known.value for known in self._known.values())
+
+
+def has_mark(record: Record, mark: str) -> bool:
+    """Where no marks are kept, what they would say follows from the other records."""
+    return record.marks is None or mark in record.marks
 
 
 class ContractView:
@@ -72,6 +86,7 @@ class ContractView:
         self.amendments = self._read("amendment", Amendment)
         self.entries = self._read("time_entry", TimeEntry)
         self.requests = self._read("invoice_request", InvoiceRequest)
+        self.orders = self._read("purchase_order", PurchaseOrder)
         self.charges = self._read("charge", TimeCharge)
         self.invoices = self._read("invoice", Invoice)
         self.withdrawals = self._read("invoice_withdrawal", InvoiceWithdrawal)
@@ -114,6 +129,16 @@ class ContractView:
         return terms_of(self.contract, known, now, confirmed)
 
     @cached_property
+    def cap(self) -> Money | None:
+        """What may be charged at most, as known today."""
+        return self.terms.cap_on(self.today)
+
+    @cached_property
+    def purchase_order(self) -> PurchaseOrder | None:
+        known = self.orders.get(self.contract.purchase_order_id or "")
+        return known.value if known is not None else None
+
+    @cached_property
     def unreadable(self) -> dict[str, str]:
         """Records without the shape of their kind. One of contract, client or amendment stops the whole contract."""
         return self._core_unreadable | self.entries.unreadable | self.requests.unreadable
@@ -142,7 +167,9 @@ class ContractView:
     @cached_property
     def unbilled(self) -> tuple[TimeCharge, ...]:
         billed = billed_charges(self.live_invoices)
-        return tuple(charge for charge in self.charges.all if charge.id not in billed)
+        return tuple(
+            known.value for key, known in self.charges.items() if key not in billed and has_mark(known.record, UNBILLED)
+        )
 
     def approval(self, subject: str, digest_hex: str) -> Approval | None:
         """A person's yes to exactly this digest."""

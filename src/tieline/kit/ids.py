@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import time
 import uuid
 from functools import lru_cache
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_SHAPE = re.compile(f"[a-z]+_[{_ALPHABET}]{{26}}")
 
 
 def uuid7() -> uuid.UUID:
@@ -26,3 +28,8 @@ def stable_id(prefix: str, *names: str) -> str:
     number = int.from_bytes(digest[:16])
     text = "".join(_ALPHABET[(number >> shift) & 31] for shift in range(0, 130, 5))
     return f"{prefix}_{text}"
+
+
+def is_stable_id(text: str) -> bool:
+    """Whether `text` has the shape of our ids: what bears one in a foreign system was put there by a hub."""
+    return _SHAPE.fullmatch(text) is not None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from tieline.ports.flows import Flow
+from tieline.ports.limits import Allowance
 from tieline.ports.systems import Change, Source, System
 
 
@@ -19,6 +20,28 @@ class Advice:
     way_out: str
 
 
+def owns_nothing(system: str, kind: str, field: str, legal_entity: str) -> bool:
+    return False
+
+
+Meant = Literal["recreate", "hold", "accept"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cadence:
+    """How often the census lists one kind of one system, None: never by itself; and what a proven deletion there means.
+
+    Only state is made again or let go by itself; movements and acts always wait for a person.
+    A census that would retract more than `retract_max` documents, or `retract_share` of them, stops and asks.
+    """
+
+    full_s: float | None = 86_400.0
+    changed_s: float | None = 900.0
+    missing: Meant = "hold"
+    retract_max: int = 50
+    retract_share: float = 0.05
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantSetup:
     """`route` chooses the system for (role, legal entity), None when the firm has none.
@@ -27,6 +50,8 @@ class TenantSetup:
     `describe` names the business event that an accepted change is; `check_fact` refuses what is not in the catalogue.
     `poll_every_s`: source -> seconds between polls; absent: not polled.
     `today` is the calendar date of an instant where the legal entity lives.
+    `census`: (system, kind) -> its cadence, where it is not the usual one.
+    `owns` says whether a system owns a field of a kind there, (system, kind, field, legal entity): then it is never drift.
     """
 
     tenant: str
@@ -42,6 +67,10 @@ class TenantSetup:
     advise: Callable[[str], Advice]
     describe: Callable[[Change], tuple[str, dict[str, Any]] | None]
     check_fact: Callable[[str, dict[str, Any]], None]
+    census: Mapping[tuple[str, str], Cadence] = field(default_factory=dict)
+    owns: Callable[[str, str, str, str], bool] = owns_nothing
+    allowances: Mapping[str, Allowance] = field(default_factory=dict)  # system -> what it draws on, if not its own
+    weight: int = 1  # beside other tenants, where one budget or one worker serves several
 
 
 Landscape = Mapping[str, TenantSetup]

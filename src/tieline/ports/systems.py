@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from tieline.kit.canonical import Json
+from tieline.kit.errors import TielineError
 
 
 class OperationClass(StrEnum):
@@ -46,12 +47,19 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
+    """What the engine must know of one call. `batch`: how many documents one call takes; never more than one in class N.
+
+    `all_or_none`: a batch takes effect whole or not at all; without it the call answers for each document by itself.
+    """
+
     kind: str
     verb: Literal["put", "end"]
     op_class: OperationClass
     consistency_window: timedelta = timedelta(0)  # how long a search may not see a finished write
     max_life: timedelta = timedelta(seconds=30)  # after this the vendor no longer executes a call we gave up on
     observable: bool = True  # can be read back
+    batch: int = 1
+    all_or_none: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +68,33 @@ class Observed:
 
     doc: Json
     ref: ExternalRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One document as a listing tells it. `row` is the connector's own: `listed` turns it into canonical fields."""
+
+    marker: str
+    ref: ExternalRef
+    row: Json
+    changed_at: str | None = None  # as the system spells it; for people
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """One page of a listing; `token` leads to the next, None: there is none."""
+
+    rows: tuple[Listed, ...]
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListOrder:
+    """Which documents to list: from `token` on, all or at least those changed since; or exactly those bearing `markers`."""
+
+    token: str | None = None
+    changed_since: datetime | None = None
+    markers: tuple[str, ...] = ()
 
 
 class System(Protocol):
@@ -86,6 +121,19 @@ class System(Protocol):
 
     async def read(self, envelopes: Sequence[Envelope]) -> Sequence[Observed | None]:
         """Read back many documents of one kind, in order."""
+        ...
+
+
+@runtime_checkable
+class Lister(Protocol):
+    """A system whose populations can be listed. May raise the error tree; a listing has no effect."""
+
+    listed_kinds: tuple[str, ...]
+
+    async def list_documents(self, kind: str, order: ListOrder) -> Listing: ...
+
+    def listed(self, kind: str, found: Listed, ours: Json) -> Observed:
+        """The canonical fields of a row in the spelling of read-back; pure. `ours` is {} for what we do not know."""
         ...
 
 
@@ -129,6 +177,17 @@ class SourceItem:
 class Page:
     items: tuple[SourceItem, ...]
     cursor: str
+
+
+class TakesMany(Protocol):
+    """A system of which an operation has a batch: many documents of one kind in one call."""
+
+    async def put_many(self, envelopes: Sequence[Envelope]) -> Mapping[str, ExternalRef | TielineError]:
+        """By the envelope's key, what became of each; Unknown for every one that the answer does not speak of.
+
+        Raises the error tree for the call as a whole.
+        """
+        ...
 
 
 class Source(Protocol):

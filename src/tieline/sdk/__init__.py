@@ -44,10 +44,14 @@ from tieline.kit.errors import (
 from tieline.kit.ids import stable_id
 from tieline.kit.money import Money
 from tieline.ports.http import Answer, Http
+from tieline.ports.limits import Limits, Sighting
 from tieline.ports.systems import (
     Change,
     Envelope,
     ExternalRef,
+    Listed,
+    Listing,
+    ListOrder,
     Notification,
     Observed,
     Operation,
@@ -57,6 +61,7 @@ from tieline.ports.systems import (
 )
 from tieline.ports.vault import Secret
 from tieline.sdk.capabilities import (
+    ListsDocuments,
     PostsInvoices,
     ReadsLedger,
     SourceOfRecords,
@@ -66,6 +71,7 @@ from tieline.sdk.capabilities import (
     WritesInvoices,
     WritesProjects,
     WritesTimeCharges,
+    WritesTimeChargesInBulk,
     WritesWorkElements,
 )
 from tieline.sdk.connector import Connector, ConnectorSettings, Manifest
@@ -96,6 +102,11 @@ __all__ = [
     "InvoiceRequest",
     "Json",
     "LedgerLine",
+    "Limits",
+    "ListOrder",
+    "Listed",
+    "Listing",
+    "ListsDocuments",
     "Manifest",
     "Money",
     "NotAllowed",
@@ -111,6 +122,7 @@ __all__ = [
     "ReadsLedger",
     "Rejected",
     "Secret",
+    "Sighting",
     "SourceItem",
     "SourceOfRecords",
     "TellsInvoices",
@@ -127,6 +139,7 @@ __all__ = [
     "WritesInvoices",
     "WritesProjects",
     "WritesTimeCharges",
+    "WritesTimeChargesInBulk",
     "WritesWorkElements",
     "instant",
     "plain",

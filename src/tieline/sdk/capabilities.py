@@ -17,9 +17,23 @@ from datetime import datetime
 from typing import ClassVar
 
 from tieline.domain.documents import LedgerLine
-from tieline.ports.systems import Change, Envelope, ExternalRef, Notification, Observed, Page, SourceItem
+from tieline.kit.canonical import Json
+from tieline.kit.errors import TielineError
+from tieline.ports.systems import (
+    Change,
+    Envelope,
+    ExternalRef,
+    Listed,
+    Listing,
+    ListOrder,
+    Notification,
+    Observed,
+    Page,
+    SourceItem,
+)
 
 Read = Sequence[Observed | None]
+Rows = Mapping[str, ExternalRef | TielineError]
 
 
 class Capability(ABC):
@@ -102,6 +116,18 @@ class WritesTimeCharges(Capability):
     async def read_time_charge(self, envelopes: Sequence[Envelope]) -> Read: ...
 
 
+class WritesTimeChargesInBulk(WritesTimeCharges):
+    """Many charges in one call, as its operation declares (`batch`, `all_or_none`).
+
+    Answers by `envelope.key` and never by position: a reference, or the error that this row alone was answered with. What
+    the vendor's answer does not name is left out, and counts as unknown. Raises for the call as a whole; a refusal of the
+    whole batch is Rejected, whereupon the engine sends its halves until the bad row stands alone.
+    """
+
+    @abstractmethod
+    async def put_many_time_charge(self, envelopes: Sequence[Envelope]) -> Rows: ...
+
+
 class WritesInvoices(Capability):
     """Unposted drafts only. links: `client/<id>`, `project/<id>`. `withdraw_invoice` takes back a draft, never a posting."""
 
@@ -156,10 +182,30 @@ class ReadsLedger(ABC):
         """The posted move of an invoice; empty while it is not posted."""
 
 
+class ListsDocuments(ABC):
+    """Lists whole populations for the census, page by page, whoever made the documents.
+
+    `list_documents` tells what bears a marker, ours or another's; what bears none is left out. Pages may overlap and
+    rows may move between them while somebody works there: the census takes each document once and asks for what it
+    misses. Which documents were changed since a moment may be answered too widely, never too narrowly.
+    `listed` is pure: the canonical fields of one row in the spelling of read-back, where `ours` is the document that
+    we believe in, {} if none. The census calls it, because only the hub knows our documents.
+    """
+
+    listed_kinds: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    async def list_documents(self, kind: str, order: ListOrder) -> Listing: ...
+
+    @abstractmethod
+    def listed(self, kind: str, found: Listed, ours: Json) -> Observed: ...
+
+
 class SourceOfRecords(ABC):
     """Tells us things: signed webhooks (checked over the raw bytes), fetching, polling, and the pure mapping."""
 
     topics: ClassVar[tuple[str, ...]]
+    tells_all: ClassVar[bool] = False  # `pages` without a cursor tells every record there is, so what it lacks is gone
 
     @abstractmethod
     def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Sequence[Notification]:

@@ -10,8 +10,10 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from tieline.ports.http import Http
+from tieline.ports.limits import Limits, Sighting
 from tieline.ports.systems import Operation
 from tieline.ports.vault import Secret
+from tieline.sdk.limits import limits_seen
 
 
 class ConnectorSettings(BaseModel):
@@ -31,7 +33,11 @@ class ConnectorSettings(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What a connector is and promises. `operations` is keyed by (kind, verb)."""
+    """What a connector is and promises. `operations` is keyed by (kind, verb).
+
+    `limits` are the vendor's usual ones (none: `concurrency` alone); a firm's own stand in tieline.yaml. `throttled_by`:
+    codes that, in the body of an error of whatever status, mean "too many, nothing was done".
+    """
 
     name: str
     title: str
@@ -40,6 +46,8 @@ class Manifest:
     roles: tuple[str, ...]
     operations: Mapping[tuple[str, str], Operation] = field(default_factory=dict)
     concurrency: int = 4
+    limits: Limits | None = None
+    throttled_by: tuple[str, ...] = ()
     refused_503: bool = False  # this vendor's 503 always means "not even started"
     mapping_version: str = "1"
 
@@ -65,3 +73,8 @@ class Connector(ABC):
         self.http = http
         self.secrets = secrets
         self.overlay = overlay
+
+    @staticmethod
+    def limits_seen(headers: Mapping[str, str]) -> Sighting | None:
+        """What the headers of an answer say of the vendor's own count (lower-case names); usual spellings are known."""
+        return limits_seen(headers)

@@ -55,13 +55,15 @@ def _compiled(marked: Marked, connectors: Connectors) -> Settings:
         faults += [*wrong, *crosscheck(name, part, connectors, marked), *contradictions]
         if ownership is not None:
             firm = _firm(name, part, systems, connectors)
-            tenants[name] = Tenant(name=name, firm=firm, systems=systems, ownership=ownership)
+            tenants[name] = Tenant(name=name, firm=firm, systems=systems, ownership=ownership, weight=part.weight)
     refuse(faults)
     return Settings(
         home=document.home.expanduser(),
         database_url_ref=document.database.url_ref,
         listen=document.listen,
         worker=document.worker,
+        webhooks=document.webhooks,
+        audit=document.audit,
         tenants=tenants,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from decimal import Decimal
 from ipaddress import ip_address
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
 import platformdirs
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Biller = Literal["hub", "erp", "psa"]
 _PLACE = r"^[a-z_]+\.[a-z_]+( at [a-z_]+)?$"
@@ -123,6 +124,23 @@ class Worker(Part):
     lease_s: int = Field(default=3, ge=1, le=300, description="Seconds after which another worker may take over.")
 
 
+class Audit(Part):
+    record: Path | None = Field(
+        default=None,
+        description="File that signed roots of the audit are appended to: on a volume that the database's host cannot edit. "
+        "None: audit/roots.jsonl in home.",
+    )
+    key_ref: Reference = Field(
+        default="", description="Where the signing key is kept (64 hexadecimal digits). Empty: audit.key in home."
+    )
+
+
+class Webhooks(Part):
+    allow_private_addresses: bool = Field(
+        default=False, description="Endpoints may be on private addresses and plain http: for rehearsals only."
+    )
+
+
 class LegalEntityPart(Part):
     name: str = Field(default="", description="Registered name, as it stands on invoices.")
     country: Country = Field(description="ISO 3166 country code.", examples=["DE"])
@@ -143,6 +161,41 @@ class Amendments(Part):
     )
 
 
+class LimitsPart(Part):
+    """What the vendor bears, where it is not what the connector's manifest says."""
+
+    concurrency: int | None = Field(default=None, ge=1, le=1_000, description="Calls at once.")
+    rate_calls: int | None = Field(default=None, ge=1, description="Calls in any window of `rate_window_s`.")
+    rate_window_s: int | None = Field(default=None, ge=1, le=86_400, description="Seconds of that window.")
+    daily: int | None = Field(default=None, ge=1, description="Calls a day.")
+
+
+def _seconds(value: object) -> object:
+    """`daily`, `hourly`, `weekly`, `never`, or a number with its unit: 90s, 15m, 6h, 2d."""
+    words = {"hourly": 3_600.0, "daily": 86_400.0, "weekly": 604_800.0, "never": None}
+    if isinstance(value, str) and value in words:
+        return words[value]
+    found = re.fullmatch(r"([1-9][0-9]{0,4})([smhd])", value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError("must be hourly, daily, weekly, never, or a number with a unit such as 15m, 6h or 2d")
+    return float(found[1]) * {"s": 1, "m": 60, "h": 3_600, "d": 86_400}[found[2]]
+
+
+Every = Annotated[float | None, BeforeValidator(_seconds)]
+
+
+class CensusPart(Part):
+    """How often one kind is listed, and what a deletion that is certain means for state."""
+
+    full: Every = Field(default=86_400.0, description="How often everything is listed.", examples=["daily"])
+    changed: Every = Field(default=900.0, description="How often what changed is listed.", examples=["15m"])
+    missing: Literal["recreate", "hold", "accept"] = Field(
+        default="hold", description="What is done when state was deleted there; money always waits for a person."
+    )
+    retract_max: int = Field(default=50, ge=0, description="More documents gone than this: stop and ask.")
+    retract_share: float = Field(default=0.05, ge=0, le=1, description="A greater share gone than this: stop and ask.")
+
+
 class SystemPart(BaseModel):
     """`connector` decides which further keys are allowed."""
 
@@ -152,6 +205,16 @@ class SystemPart(BaseModel):
     overlay: dict[str, dict[str, str]] = Field(default_factory=dict, description="Field: {vendor's value: our value}.")
     poll_every_s: float | None = Field(
         default=None, gt=0, description="Seconds between polls for what webhooks did not tell; none: not polled."
+    )
+    budget: str | None = Field(
+        default=None,
+        pattern=r"^[a-z][a-z0-9_-]{0,62}$",
+        description="Systems that name the same budget share the limits of one vendor subscription, also across firms.",
+        examples=["netsuite-prod"],
+    )
+    limits: LimitsPart = LimitsPart()
+    census: dict[str, CensusPart] = Field(
+        default_factory=dict, description="Kind: how often it is listed and compared, where it is not the usual."
     )
     call_life_s: float | None = Field(
         default=None, gt=0, le=900, description="Longest life of one call, where the connector's own is not right."
@@ -174,6 +237,7 @@ class TenantPart(Part):
         default=(), description="Who owns a field, where it is not the usual one."
     )
     feeds: tuple[FeedPart, ...] = Field(default=(), description="Fields fed back by systems; cycles are refused.")
+    weight: int = Field(default=1, ge=1, le=100, description="Its part beside other firms that this hub serves.")
     systems: dict[Name, SystemPart] = Field(min_length=1, description="The connected systems.")
 
 
@@ -184,4 +248,6 @@ class Document(Part):
     database: Database = Database()
     listen: Listen = Listen()
     worker: Worker = Worker()
+    webhooks: Webhooks = Webhooks()
+    audit: Audit = Audit()
     tenants: dict[Name, TenantPart] = Field(default_factory=dict, description="One firm each.")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from tieline.adapters.config.model import Listen, Worker
+from tieline.adapters.config.model import Audit, Listen, Webhooks, Worker
 from tieline.domain.firm import Firm
 from tieline.domain.ownership import Ownership
+from tieline.ports.landscape import Cadence
 from tieline.sdk import ConnectorSettings
 
 
@@ -22,7 +23,10 @@ class SystemSettings:
     secret_refs: Mapping[str, str]
     overlay: Mapping[str, Mapping[str, str]]
     poll_every_s: float | None = None
+    census: Mapping[str, Cadence] = field(default_factory=dict)
     call_life_s: float | None = None
+    budget: str | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)  # what differs from the manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +35,7 @@ class Tenant:
     firm: Firm
     systems: Mapping[str, SystemSettings]
     ownership: Ownership
+    weight: int = 1
 
     @property
     def config_version(self) -> str:
@@ -45,4 +50,6 @@ class Settings:
     database_url_ref: str
     listen: Listen
     worker: Worker
+    webhooks: Webhooks
+    audit: Audit
     tenants: Mapping[str, Tenant]

@@ -9,9 +9,10 @@ from pydantic import ValidationError
 
 from tieline.adapters.config.complaints import complaints, fault, nearest
 from tieline.adapters.config.marks import Marked
-from tieline.adapters.config.model import SystemPart, TenantPart
+from tieline.adapters.config.model import CensusPart, SystemPart, TenantPart
 from tieline.adapters.config.settings import SystemSettings
 from tieline.kit.errors import Fault
+from tieline.ports.landscape import Cadence
 from tieline.sdk import Connector
 
 Connectors = Mapping[str, type[Connector]]
@@ -53,8 +54,18 @@ def _system(name: str, given: SystemPart, settings: Any, references: Mapping[str
         secret_refs=references,
         overlay=given.overlay,
         poll_every_s=given.poll_every_s,
+        census={kind: _cadence(part) for kind, part in given.census.items()},
         call_life_s=given.call_life_s,
+        budget=given.budget,
+        limits={name: value for name, value in given.limits.model_dump().items() if value is not None},
     )
+
+
+def _cadence(part: CensusPart) -> Cadence:
+    return Cadence(
+        full_s=part.full, changed_s=part.changed, missing=part.missing, retract_max=part.retract_max,
+        retract_share=part.retract_share,
+    )  # fmt: skip
 
 
 def _references(values: Mapping[str, Any]) -> dict[str, str]:

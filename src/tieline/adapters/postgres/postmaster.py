@@ -47,7 +47,7 @@ def look(folders: Folders) -> Postmaster:
     pid = int(lines[0])
     if not serves(pid, folders.data):
         return Postmaster(state=State.STALE, pid=pid)
-    ready = len(lines) > 7 and lines[7].strip() == "ready"
+    ready = len(lines) > 7 and lines[7].strip() in ("ready", "standby")
     return Postmaster(state=State.READY if ready else State.BUSY, pid=pid)
 
 
@@ -116,6 +116,17 @@ def stop(folders: Folders, child: subprocess.Popen[bytes] | None, patience_s: fl
         raise Unavailable(f"PostgreSQL in {folders.data} does not stop", code="database_unavailable")
     if child is not None:
         child.wait()
+
+
+def cut_off(folders: Folders, patience_s: float = 10.0) -> None:
+    """End the server at once and without a checkpoint: it must not confirm anything any more."""
+    for order in (signal.SIGQUIT, signal.SIGKILL):
+        found = look(folders)
+        if found.state not in (State.READY, State.BUSY) or not found.pid:
+            return
+        _signal(found.pid, order)
+        if _gone(folders, found.pid, None, patience_s):
+            return
 
 
 def _signal(pid: int, order: signal.Signals) -> None:

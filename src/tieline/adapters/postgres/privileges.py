@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tieline.adapters.postgres.roles import API, EDGE, SCHEDULER, WORKER
+from tieline.adapters.postgres.roles import API, EDGE, OWNER, SCHEDULER, WORKER
 
 VERBS = {"S": "select", "I": "insert", "U": "update", "D": "delete"}
 
 # Tables without tenant_id: who works on which shard, and rules of housekeeping. No tenant's words.
-INFRASTRUCTURE = ("workers", "shards", "retention", "schema_security", "alembic_version")
+INFRASTRUCTURE = (
+    "workers", "shards", "duties", "duty_epochs", "watches", "budgets", "budget_shares", "retention", "schema_security", "alembic_version",
+)  # fmt: skip
 
 MATRIX: Mapping[str, Mapping[str, str]] = {
     "tenants": {EDGE: "S", WORKER: "S", API: "SIU", SCHEDULER: "S"},
@@ -27,9 +29,17 @@ MATRIX: Mapping[str, Mapping[str, str]] = {
     "movements": {WORKER: "SI", API: "S", SCHEDULER: "S"},
     "events": {WORKER: "SI", API: "SI", SCHEDULER: "SI"},
     "fact_keys": {WORKER: "SI", API: "SI", SCHEDULER: "SI"},
+    "unsealed": {WORKER: "I", API: "SI", SCHEDULER: "SID"},
+    "seals": {API: "S", SCHEDULER: "SI"},
+    "sealed_lanes": {API: "S", SCHEDULER: "SIU"},
+    "feed_heads": {API: "S", SCHEDULER: "SIU"},
+    "feed_epochs": {API: "S", SCHEDULER: "SI"},
     "lanes": {WORKER: "SIU", API: "SIU", SCHEDULER: "SU"},
     "lane_dirty": {WORKER: "SID", API: "SI", SCHEDULER: "SI"},
-    "dependencies": {WORKER: "SID", API: "S", SCHEDULER: "S"},
+    "dependencies": {WORKER: "SIUD", API: "S", SCHEDULER: "S"},
+    "parts_due": {WORKER: "SIUD", API: "S", SCHEDULER: "S"},
+    "record_marks": {WORKER: "SID", API: "S", SCHEDULER: "S"},
+    "fanouts": {WORKER: "SIUD", API: "S", SCHEDULER: "S"},
     "replicas": {WORKER: "SIU", API: "SU", SCHEDULER: "SU"},
     "waits": {WORKER: "SIUD", API: "S", SCHEDULER: "S"},
     "due": {WORKER: "SIUD", API: "SIU", SCHEDULER: "SIU"},
@@ -38,8 +48,29 @@ MATRIX: Mapping[str, Mapping[str, str]] = {
     "approvals": {WORKER: "S", API: "SIU", SCHEDULER: "S"},
     "plans": {WORKER: "SIU", API: "SIU", SCHEDULER: "S"},
     "holds": {WORKER: "SIU", API: "SIU", SCHEDULER: "SIU"},
+    "pools": {WORKER: "SIU", API: "S", SCHEDULER: "S"},
+    "pool_periods": {WORKER: "SIU", API: "S", SCHEDULER: "S"},
+    "pool_draws": {WORKER: "SIU", API: "S", SCHEDULER: "S"},
+    "pool_movements": {WORKER: "SI", API: "S", SCHEDULER: "S"},
+    "census_runs": {API: "SIU", SCHEDULER: "SIU"},
+    "census_seen": {SCHEDULER: "SIUD"},
+    "census_drift": {API: "SU", SCHEDULER: "SIU"},
+    "endpoints": {API: "SIU", SCHEDULER: "SU"},
+    "endpoint_secrets": {API: "SIU", SCHEDULER: "S"},
+    "replays": {API: "SI", SCHEDULER: "SU"},
+    "deliveries": {API: "SIU", SCHEDULER: "SIUD"},
+    "delivery_attempts": {API: "S", SCHEDULER: "SI"},
     "workers": {WORKER: "SIUD", API: "S", SCHEDULER: "SIUD"},
     "shards": {WORKER: "SU", API: "S", SCHEDULER: "S"},
+    "schedules": {SCHEDULER: "SIU", API: "S"},
+    "schedule_dues": {SCHEDULER: "SI", API: "S"},
+    "duties": {SCHEDULER: "SIU", API: "S"},
+    "duty_epochs": {SCHEDULER: "SIU"},
+    "watches": {SCHEDULER: "SIU", API: "S"},
+    "budgets": {WORKER: "SIU", API: "S", SCHEDULER: "S"},
+    "budget_shares": {WORKER: "SIUD", API: "S", SCHEDULER: "S"},
+    "circuits": {WORKER: "SIU", API: "S", SCHEDULER: "S"},
+    "circuit_changes": {WORKER: "SI", API: "S", SCHEDULER: "S"},
     "retention": {SCHEDULER: "S", API: "S"},
     "alembic_version": {API: "S"},  # `tieline doctor` names it
 }
@@ -52,18 +83,40 @@ CLAIMS_READS: Mapping[str, tuple[str, ...]] = {
     "replicas": ("tenant_id", "replica_id", "shard"),
     "intake": ("tenant_id", "input_id", "received_at", "shard", "due_at"),
     "inputs": ("tenant_id", "received_at", "input_id", "system"),
-    "effects": ("tenant_id", "intended_at", "effect_key", "replica_id", "state", "settle_after"),
+    "effects": ("tenant_id", "intended_at", "effect_key", "replica_id", "state", "settle_after", "correlation_id"),
     "principals": ("tenant_id", "principal_id", "name", "scopes", "key_hash", "expires_at", "revoked_at"),
-    "holds": ("tenant_id", "lifted_at"),
+    "holds": ("tenant_id", "lifted_at", "input_id", "correlation_id"),
+    "events": ("tenant_id", "recorded_at", "correlation_id"),
+    "record_history": ("tenant_id", "recorded_at", "input_id"),
+    "circuits": ("tenant_id", "system", "state", "reason", "failures", "probe_at"),
+    "unsealed": ("tenant_id", "lane", "lane_seq", "recorded_at"),
+    "feed_heads": ("tenant_id", "epoch", "position", "hash", "signed_epoch", "signed_position", "unsigned_since"),
+    "endpoints": ("tenant_id", "endpoint_id", "state", "position", "failures", "next_at"),
+    "deliveries": ("tenant_id", "endpoint_id", "due_at", "own"),
+    "replays": ("tenant_id", "endpoint_id", "position", "until_position", "finished_at"),
 }
+
+# Functions of ours that run with the caller's own rights: shared steps, no way across tenants.
+OWN_RIGHTS = ("renew_budgets", "leave_budgets", "turn_circuit", "take_probe")
 
 FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "claim_dirty(smallint[], int)": (WORKER,),
     "claim_wakes(smallint[], timestamptz, int)": (WORKER, SCHEDULER),
-    "claim_due(smallint[], int, text[], text[])": (WORKER,),
+    "claim_due(smallint[], int, text[], text[], jsonb)": (WORKER,),
+    "open_circuits()": (WORKER,),
+    "renew_budgets(text, numeric, jsonb, timestamptz)": (WORKER,),
+    "leave_budgets(text)": (WORKER,),
+    "turn_circuit(text, text, text, text, text, numeric)": (WORKER,),
+    "take_probe(text, text, text, numeric)": (WORKER,),
     "claim_intake(smallint[], int, uuid[])": (WORKER,),
     "unsettled(smallint[])": (WORKER,),
     "authenticate(bytea)": (EDGE, API),
     "tenant_backlog()": (API, WORKER, SCHEDULER),
     "ensure_partitions(timestamptz)": (SCHEDULER,),
+    "month_in_use(text, timestamptz, timestamptz)": (OWNER,),
+    "expired_partitions(timestamptz)": (API, SCHEDULER),
+    "drop_expired_partitions(timestamptz)": (SCHEDULER,),
+    "claim_unsealed()": (SCHEDULER,),
+    "unsigned_heads()": (SCHEDULER,),
+    "endpoints_due(timestamptz)": (SCHEDULER,),
 }

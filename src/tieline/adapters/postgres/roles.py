@@ -9,5 +9,6 @@ EDGE = "tieline_edge"
 WORKER = "tieline_worker"
 API = "tieline_api"
 SCHEDULER = "tieline_scheduler"
+STANDBY = "tieline_standby"  # follows and copies the whole server; made when there is a standby or a backup
 
 COMPONENTS = (EDGE, WORKER, API, SCHEDULER)

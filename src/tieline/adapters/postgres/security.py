@@ -16,7 +16,8 @@ from tieline.adapters.postgres import privileges, roles
 _HERE = Path(__file__).parent
 _GUARD = _HERE / "migrations" / "guard.sql"
 _CLAIMS = _HERE / "migrations" / "claims.sql"
-_TEXTS = (_HERE / "privileges.py", _HERE / "security.py", _GUARD, _CLAIMS)
+_BUDGETS = _HERE / "migrations" / "budgets.sql"
+_TEXTS = (_HERE / "privileges.py", _HERE / "security.py", _GUARD, _CLAIMS, _BUDGETS)
 
 
 def digest() -> str:
@@ -48,6 +49,7 @@ def apply(conn: psycopg.Connection) -> None:
     """Inside the caller's transaction, as the migrating user, after `drop_functions`."""
     _as(conn, roles.OWNER)
     conn.execute(_GUARD.read_bytes())
+    conn.execute(_BUDGETS.read_bytes())
     _guard_tables(conn)
     _grant_tables(conn)
     conn.execute("create table if not exists public.schema_security (digest text not null)")

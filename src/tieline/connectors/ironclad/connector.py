@@ -21,6 +21,7 @@ _AT_ONCE = 4
 
 class Ironclad(sdk.Connector, sdk.SourceOfRecords):
     topics = (webhook.TOPIC,)
+    tells_all = True
     settings_type = IroncladSettings
     manifest = sdk.Manifest(
         name="ironclad",

@@ -11,6 +11,8 @@ from typing import Any
 from tieline import sdk
 from tieline.connectors.netsuite import faults, queries
 from tieline.connectors.netsuite import mapping as m
+from tieline.connectors.netsuite.listing import Lists
+from tieline.connectors.netsuite.queries import CUSTOMER, JOB, SCHEDULE, TASK, TIME, TRANSACTION, Part
 from tieline.connectors.netsuite.settings import NetSuiteSettings, tables
 from tieline.connectors.netsuite.tokens import TokenSource
 from tieline.connectors.netsuite.wire import Row, Wire, refused
@@ -31,6 +33,14 @@ MANIFEST = sdk.Manifest(
     owner="finance systems",
     api_version="2026.1",
     roles=("erp",),
+    limits=sdk.Limits(concurrency=4),  # one pool for all integrations; no rate and no quota are published
+    throttled_by=(
+        "SSS_REQUEST_LIMIT_EXCEEDED",
+        "WS_CONCUR_SESSION_DISALLWD",
+        "WS_REQUEST_BLOCKED",
+        "CONCURRENCY_LIMIT_EXCEEDED",
+        "REQUEST_LIMIT_EXCEEDED",
+    ),
     operations=dict(
         [
             _operation("client"),
@@ -56,6 +66,7 @@ class NetSuite(
     sdk.WritesInvoices,
     sdk.PostsInvoices,
     sdk.ReadsLedger,
+    Lists,
 ):
     """`now` and `wall` are for the token's life only; nothing else looks at a clock."""
 
@@ -96,7 +107,7 @@ class NetSuite(
         return await self._find("customer", envelope.marker)
 
     async def read_client(self, envelopes: Sequence[sdk.Envelope]) -> Read:
-        return await self._read(envelopes, queries.clients, lambda row, ours: m.to_client(row, self._tables))
+        return await self._read(envelopes, CUSTOMER, queries.clients, lambda row, ours: m.to_client(row, self._tables))
 
     async def _same_client(self, envelope: sdk.Envelope) -> str | None:
         """Before the first creation: a customer that is this client already and bears nobody's external id.
@@ -128,7 +139,7 @@ class NetSuite(
         return await self._find("job", envelope.marker)
 
     async def read_project(self, envelopes: Sequence[sdk.Envelope]) -> Read:
-        return await self._read(envelopes, queries.projects, lambda row, ours: m.to_project(row, self._tables))
+        return await self._read(envelopes, JOB, queries.projects, lambda row, ours: m.to_project(row, self._tables))
 
     # -- work elements
 
@@ -145,7 +156,8 @@ class NetSuite(
     async def read_work_element(self, envelopes: Sequence[sdk.Envelope]) -> Read:
         seen = await self._read(
             envelopes,
-            lambda ids: queries.work_elements(ids, self.settings.billing_resource),
+            TASK,
+            lambda which: queries.work_elements(which, self.settings.billing_resource),
             lambda row, ours: m.to_work_element(row, self._tables, ours),
         )
         return [
@@ -178,7 +190,8 @@ class NetSuite(
     async def read_billing_rule(self, envelopes: Sequence[sdk.Envelope]) -> Read:
         return await self._read(
             envelopes,
-            lambda ids: queries.billing_rules(ids, self.settings.billing_resource),
+            SCHEDULE,
+            lambda which: queries.billing_rules(which, self.settings.billing_resource),
             lambda row, ours: m.to_billing_rule(row, self._tables, ours),
         )
 
@@ -195,7 +208,7 @@ class NetSuite(
 
     async def read_time_charge(self, envelopes: Sequence[sdk.Envelope]) -> Read:
         return await self._read(
-            envelopes, queries.time_charges, lambda row, ours: m.to_time_charge(row, self._tables, ours)
+            envelopes, TIME, queries.time_charges, lambda row, ours: m.to_time_charge(row, self._tables, ours)
         )
 
     # -- invoices
@@ -216,7 +229,7 @@ class NetSuite(
     async def read_invoice(self, envelopes: Sequence[sdk.Envelope]) -> Read:
         rows: list[Row] = []
         for ids in _portions([envelope.marker for envelope in envelopes]):
-            rows += await self._wire.rows(queries.invoices(ids))
+            rows += await self._wire.rows(queries.invoices(TRANSACTION.of(ids)))
         by_id = {key: list(lines) for key, lines in groupby(rows, key=lambda row: row["externalid"])}
         return [self._invoice(by_id.get(envelope.marker), envelope) for envelope in envelopes]
 
@@ -263,6 +276,7 @@ class NetSuite(
     async def read_invoice_posting(self, envelopes: Sequence[sdk.Envelope]) -> Read:
         return await self._read(
             envelopes,
+            TRANSACTION,
             queries.postings,
             lambda row, ours: m.to_posting(row, self._tables, ours),
             key=lambda envelope: str(envelope.doc["invoice_id"]),
@@ -325,13 +339,14 @@ class NetSuite(
     async def _read(
         self,
         envelopes: Sequence[sdk.Envelope],
-        query: Callable[[Sequence[str]], str],
+        part: Part,
+        query: Callable[[str], str],
         told: Told,
         key: Callable[[sdk.Envelope], str] = lambda envelope: envelope.marker,
     ) -> list[sdk.Observed | None]:
         rows: dict[str, Row] = {}
         for ids in _portions([key(envelope) for envelope in envelopes]):
-            rows.update((row["externalid"], row) for row in await self._wire.rows(query(ids)))
+            rows.update((row["externalid"], row) for row in await self._wire.rows(query(part.of(ids))))
         return [
             sdk.Observed(doc=told(row, envelope.doc or {}), ref=_reference(row))
             if (row := rows.get(key(envelope))) is not None

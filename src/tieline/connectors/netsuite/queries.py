@@ -6,6 +6,7 @@ MAPPING.md says which table and column names were not verified against an accoun
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from tieline.connectors.netsuite.wire import literal, quoted
 
@@ -15,14 +16,38 @@ def _day(column: str, name: str) -> str:
     return f"TO_CHAR({column}, 'YYYY-MM-DD') AS {name}"
 
 
-def clients(ids: Sequence[str]) -> str:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows of one record type that bear an external id, in the order of their internal ids, which never changes."""
+
+    id: str  # qualified columns
+    external: str
+    modified: str | None  # None: the type has no such column, so nothing narrows to what changed
+
+    def of(self, ids: Sequence[str]) -> str:
+        return f"{self.external} IN ({quoted(ids)}) ORDER BY {self.id}"
+
+    def after(self, id: int, since: str | None) -> str:
+        changed = f" AND {self.modified} >= TO_DATE({literal(since)}, 'YYYY-MM-DD')" if self.modified and since else ""
+        return f"{self.external} IS NOT NULL AND {self.id} > {id}{changed} ORDER BY {self.id}"
+
+
+CUSTOMER = Part("c.id", "c.externalid", "c.lastmodifieddate")
+JOB = Part("j.id", "j.externalid", "j.lastmodifieddate")
+TASK = Part("t.id", "t.externalid", "t.lastmodifieddate")
+SCHEDULE = Part("s.id", "s.externalid", None)
+TIME = Part("b.id", "b.externalid", "b.lastmodifieddate")
+TRANSACTION = Part("t.id", "t.externalid", "t.lastmodifieddate")
+
+
+def clients(which: str) -> str:
     return (
         "SELECT c.id, c.externalid, c.companyname, c.currency, c.defaulttaxreg, s.subsidiary, a.addr1, a.city, a.zip, "
         "a.country FROM customer c "
         "LEFT JOIN customersubsidiaryrelationship s ON s.entity = c.id AND s.isprimarysub = 'T' "
         "LEFT JOIN customeraddressbook b ON b.entity = c.id AND b.defaultbilling = 'T' "
         "LEFT JOIN customeraddressbookentityaddress a ON a.nkey = b.addressbookaddress "
-        f"WHERE c.externalid IN ({quoted(ids)}) ORDER BY c.id"
+        f"WHERE {which}"
     )
 
 
@@ -38,45 +63,45 @@ def clients_like(name: str, tax_registration: str | None, subsidiary: str) -> st
     )
 
 
-def projects(ids: Sequence[str]) -> str:
+def projects(which: str) -> str:
     return (
         "SELECT j.id, j.externalid, j.companyname, j.subsidiary, j.currency, c.externalid AS clientid, "
         f"{_day('j.startdate', 'startson')}, {_day('j.projectedenddate', 'lastday')} FROM job j "
-        f"LEFT JOIN customer c ON c.id = j.parent WHERE j.externalid IN ({quoted(ids)}) ORDER BY j.id"
+        f"LEFT JOIN customer c ON c.id = j.parent WHERE {which}"
     )
 
 
-def work_elements(ids: Sequence[str], resource: str) -> str:
+def work_elements(which: str, resource: str) -> str:
     return (
         "SELECT t.id, t.externalid, t.title, t.estimatedwork, j.externalid AS projectid, j.subsidiary, a.serviceitem, "
         f"{_day('t.startdatetime', 'startson')}, {_day('t.finishbydate', 'lastday')} FROM projecttask t "
         "LEFT JOIN job j ON j.id = t.project "
         f"LEFT JOIN projecttaskassignee a ON a.projecttask = t.id AND a.resource = {literal(resource)} "
-        f"WHERE t.externalid IN ({quoted(ids)}) ORDER BY t.id"
+        f"WHERE {which}"
     )
 
 
-def billing_rules(ids: Sequence[str], resource: str) -> str:
+def billing_rules(which: str, resource: str) -> str:
     """The schedule bears our id, the task's assignee line bears the rate; the schedule's name says which task."""
     return (
         "SELECT s.id, s.externalid, s.name, s.billforactuals, j.externalid AS projectid, j.subsidiary, j.currency, "
         f"a.unitprice, {_day('s.seriesstartdate', 'validfrom')} FROM billingschedule s "
         "LEFT JOIN job j ON j.id = s.job LEFT JOIN projecttask t ON t.externalid = s.name "
         f"LEFT JOIN projecttaskassignee a ON a.projecttask = t.id AND a.resource = {literal(resource)} "
-        f"WHERE s.externalid IN ({quoted(ids)}) ORDER BY s.id"
+        f"WHERE {which}"
     )
 
 
-def time_charges(ids: Sequence[str]) -> str:
+def time_charges(which: str) -> str:
     return (
         "SELECT b.id, b.externalid, b.hours, b.rate, b.memo, b.employee, b.subsidiary, j.externalid AS projectid, "
         f"j.currency, t.externalid AS taskid, {_day('b.trandate', 'workdate')} FROM timebill b "
         "LEFT JOIN job j ON j.id = b.customer LEFT JOIN projecttask t ON t.id = b.casetaskevent "
-        f"WHERE b.externalid IN ({quoted(ids)}) ORDER BY b.id"
+        f"WHERE {which}"
     )
 
 
-def invoices(ids: Sequence[str]) -> str:
+def invoices(which: str) -> str:
     """One row per line; the main line carries the gross total, tax lines the tax."""
     return (
         "SELECT t.id, t.externalid, t.tranid, t.currency, t.approvalstatus, t.foreigntotal, "
@@ -84,18 +109,17 @@ def invoices(ids: Sequence[str]) -> str:
         "l.mainline, l.taxline, l.subsidiary, l.quantity, l.rate, l.foreignamount, l.memo, l.taxcode, l.taxrate1 "
         "FROM transaction t JOIN transactionline l ON l.transaction = t.id "
         "LEFT JOIN customer c ON c.id = t.entity LEFT JOIN job j ON j.id = t.job "
-        f"WHERE t.type = 'CustInvc' AND t.externalid IN ({quoted(ids)}) ORDER BY t.id, l.id"
+        f"WHERE t.type = 'CustInvc' AND {which}, l.id"
     )
 
 
-def postings(invoice_ids: Sequence[str]) -> str:
+def postings(which: str) -> str:
     return (
         "SELECT t.id, t.externalid, t.tranid, t.currency, t.foreigntotal, l.subsidiary, "
         f"{_day('t.trandate', 'invoicedate')}, {_day('p.startdate', 'periodstart')}, {_day('p.enddate', 'periodend')} "
         "FROM transaction t JOIN transactionline l ON l.transaction = t.id AND l.mainline = 'T' "
         "LEFT JOIN accountingperiod p ON p.id = t.postingperiod "
-        "WHERE t.type = 'CustInvc' AND t.posting = 'T' "
-        f"AND t.externalid IN ({quoted(invoice_ids)}) ORDER BY t.id"
+        f"WHERE t.type = 'CustInvc' AND t.posting = 'T' AND {which}"
     )
 
 

@@ -62,6 +62,11 @@ class Wire:
                 return found
         raise sdk.Rejected("NetSuite answers at most 100,000 rows of one query; ask for fewer documents at once.")
 
+    async def page(self, query: str) -> tuple[list[Row], bool]:
+        """The first rows of a query and whether more follow; the next query begins behind the last of them."""
+        page = await self._page(query, 0)
+        return page["items"], bool(page.get("hasMore"))
+
     async def call(self, method: str, path: str, **given: Any) -> sdk.Answer:
         """One call with a token. A refused token is renewed once; the token door, not this one, judges credentials.
 

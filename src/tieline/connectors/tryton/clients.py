@@ -35,12 +35,7 @@ class Clients(Books, sdk.WritesClients):
         return None if party is None else _ref(party)
 
     async def read_client(self, envelopes: Sequence[sdk.Envelope]) -> Sequence[sdk.Observed | None]:
-        def doc(row: Row, envelope: sdk.Envelope) -> Row:
-            codes = [identifier["code"] for identifier in row["identifiers"] or ()]
-            ours = envelope.doc.get("tax_registration")
-            return to_client(row) | {"tax_registration": ours if ours in codes or not codes else codes[0]}
-
-        return await self.read_all(PARTY, FIELDS, envelopes, doc)
+        return await self.read_all(PARTY, FIELDS, envelopes, client_seen)
 
     async def _party(self, company: int, envelope: sdk.Envelope) -> Row | None:
         """Where this client lives: by reference, by our code, or the one unmarked party that it clearly is."""
@@ -116,6 +111,12 @@ class Clients(Books, sdk.WritesClients):
                 code="MAPPING_MISSING",
             )
         return int(rows[0]["id"])
+
+
+def client_seen(row: Row, envelope: sdk.Envelope) -> Row:
+    codes = [identifier["code"] for identifier in row["identifiers"] or ()]
+    ours = envelope.doc.get("tax_registration")
+    return to_client(row) | {"tax_registration": ours if ours in codes or not codes else codes[0]}
 
 
 def _ref(party: Row) -> sdk.ExternalRef:

@@ -9,6 +9,7 @@ from tieline import sdk
 from tieline.connectors.tryton.charges import Charges
 from tieline.connectors.tryton.clients import Clients
 from tieline.connectors.tryton.invoices import Invoices
+from tieline.connectors.tryton.listing import Lists
 from tieline.connectors.tryton.settings import TrytonSettings
 from tieline.connectors.tryton.works import Works
 
@@ -48,6 +49,6 @@ MANIFEST = sdk.Manifest(
 )
 
 
-class Tryton(Clients, Works, Charges, Invoices):
+class Tryton(Clients, Works, Charges, Invoices, Lists):
     manifest = MANIFEST
     settings_type = TrytonSettings

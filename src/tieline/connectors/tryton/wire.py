@@ -9,7 +9,7 @@ import base64
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -129,6 +129,9 @@ def tagged(value: Any) -> Any:
     """How Tryton wants what JSON has no word for."""
     if isinstance(value, Decimal):
         return {"__class__": "Decimal", "decimal": str(value)}
+    if isinstance(value, datetime):
+        names = ("year", "month", "day", "hour", "minute", "second", "microsecond")
+        return {"__class__": "datetime", **{name: getattr(value, name) for name in names}}
     if isinstance(value, date):
         return {"__class__": "date", "year": value.year, "month": value.month, "day": value.day}
     if isinstance(value, timedelta):
@@ -147,6 +150,9 @@ def untagged(value: sdk.Json) -> Any:
             return Decimal(value["decimal"])
         case "date":
             return date(value["year"], value["month"], value["day"]).isoformat()
+        case "datetime":
+            parts = {name: part for name, part in value.items() if name != "__class__"}
+            return datetime(**parts, tzinfo=UTC).isoformat()
         case "timedelta":
             return timedelta(microseconds=int(Decimal(value["seconds"]) * 1_000_000))
         case _:

@@ -82,7 +82,7 @@ class Works(Books, sdk.WritesProjects, sdk.WritesWorkElements, sdk.WritesBilling
         return None if row is None else _ref(row)
 
     async def read_billing_rule(self, envelopes: Sequence[sdk.Envelope]) -> Sequence[sdk.Observed | None]:
-        seen = await self.read_all(WORK, FIELDS, envelopes, _rule_seen)
+        seen = await self.read_all(WORK, FIELDS, envelopes, rule_seen)
         return [None if item is None or not item.doc else item for item in seen]
 
     async def _known_work(self, company: int, envelope: sdk.Envelope) -> Row | None:
@@ -126,7 +126,7 @@ def _dated(envelope: sdk.Envelope, company_currency: str) -> DatedRate:
     )
 
 
-def _rule_seen(row: Row, envelope: sdk.Envelope) -> Row:
+def rule_seen(row: Row, envelope: sdk.Envelope) -> Row:
     """The list price for the rate that counts, its own line for one that a later rate has replaced; {} if unknown."""
     rates = read_comment(row["comment"])[1]
     own = next((rate for rate in rates if rate.rule == envelope.marker), None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from tieline.engine.planning.load import LaneState, flows_of, snapshot
+from tieline.engine.planning.load import LaneState, flows_of, sight, snapshot
 from tieline.kit.errors import Defect
 from tieline.ports.decisions import Decision, Movement
 from tieline.ports.flows import Record
@@ -39,8 +39,8 @@ def decide(setup: TenantSetup, state: LaneState, now: datetime) -> Decided:
     try:
         for _ in range(ROUNDS_MAX):
             view = snapshot(setup, state, now)
-            flows = flows_of(setup, view.records)
-            result.decisions = [d for flow in flows for d in flow.decide(view)]
+            flows = flows_of(setup, state)
+            result.decisions = [d for flow in flows for d in flow.decide(sight(flow, state, view))]
             result.within = min((flow.within for flow in flows), default=result.within)
             fresh = [m for m in result.of(Movement) if m.key not in state.records.get(m.kind, {})]
             if not fresh:
@@ -56,5 +56,6 @@ def _remember(state: LaneState, movements: Iterable[Movement]) -> None:
     for movement in movements:
         state.records.setdefault(movement.kind, {})[movement.key] = Record(
             kind=movement.kind, id=movement.key, version=1, doc=movement.doc, lane=state.name, minted=True,
-            legal_entity=state.lane["legal_entity"],
+            legal_entity=state.lane["legal_entity"], part=movement.part,
+            marks=frozenset(movement.marks) if movement.part is not None else None,
         )  # fmt: skip

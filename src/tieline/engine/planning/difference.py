@@ -39,6 +39,7 @@ class Wanted:
     expires_at: datetime | None = None
     cause: str | None = None
     ended: str | None = None
+    part: str | None = None
     silent: bool = False  # nothing is sent: left in place, or the system has no way to end it
 
     @property
@@ -155,18 +156,18 @@ def _wanted(
             return Wanted(
                 **common, lane=decision.lane or state.name, doc=decision.doc, digest=digest(decision.doc),
                 nature=decision.nature, after=after, gate=decision.gate, basis=decision.basis,
-                order_group=decision.order_group,
+                order_group=decision.order_group, part=decision.part,
             )  # fmt: skip
         case Act():
             covers = bytes.fromhex(decision.covers) if decision.covers else digest(decision.doc)
             return Wanted(
                 **common, lane=state.name, doc=decision.doc, digest=digest(decision.doc), nature="act", subject=decision.subject,
-                covers=covers, after=_after(setup, decision.after),
+                covers=covers, after=_after(setup, decision.after), part=decision.part,
             )  # fmt: skip
         case Notice():
             return Wanted(
                 **common, lane=state.name, doc=decision.doc, digest=digest(decision.doc), nature="notice",
-                expires_at=decision.expires_at, cause=decision.cause,
+                expires_at=decision.expires_at, cause=decision.cause, part=decision.part,
             )  # fmt: skip
         case Ended():
             before = state.replicas.get(common["replica_id"])
@@ -175,7 +176,7 @@ def _wanted(
             silent = decision.how == "leave" or setup.systems[system].operation(target.kind, "end") is None
             return Wanted(
                 **common, doc=before["doc"], digest=bytes(before["digest"]), nature=before["nature"], ended=decision.how,
-                silent=silent, lane=before["lane"],
+                silent=silent, lane=before["lane"], part=before["part"],
             )  # fmt: skip
 
 

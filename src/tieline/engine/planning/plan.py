@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from psycopg import AsyncConnection
 
 from tieline.engine.crashpoints import crash_point
-from tieline.engine.lanes import lock_lanes
+from tieline.engine.fanout import spread
+from tieline.engine.lanes import lock_lanes, wake
 from tieline.engine.leases import Leases, fence
-from tieline.engine.planning.lane_plan import plan_lane
-from tieline.engine.planning.load import load_states
-from tieline.engine.planning.store import store_plans
-from tieline.engine.rows import tenant_transaction
+from tieline.engine.planning.lane_plan import LanePlan, plan_lane
+from tieline.engine.planning.load import LaneState, learn_reads, load_states
+from tieline.engine.planning.load_parts import load_parts, terms_digest
+from tieline.engine.planning.parts import due_parts, parts_changed, parts_planned, set_sweeps
+from tieline.engine.planning.store import answer, store_plans
+from tieline.engine.pools.grants import grant_draws
+from tieline.engine.pools.load import load_draws, tell_parts
+from tieline.engine.rows import Cursor, Row, tenant_transaction
+from tieline.ports.decisions import WakeAt
 from tieline.ports.landscape import TenantSetup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """How many replicas changed, and whether a lane of these has more to plan at once."""
+
+    changed: int
+    again: bool
 
 
 async def plan_lanes(
@@ -24,14 +39,71 @@ async def plan_lanes(
     setup: TenantSetup,
     lanes: Mapping[str, int],
     now: datetime,
-) -> int:
-    """Plan `lanes` (name -> newest wake-up read). Returns how many replicas changed. Raises LeaseLost."""
+) -> Planned:
+    """Plan `lanes` (name -> newest wake-up read). Raises LeaseLost.
+
+    What is announced after the wake-ups were taken away is planned again: the records are read only then.
+    """
     async with tenant_transaction(connection, setup.tenant) as cursor:
         locked = await lock_lanes(cursor, setup.tenant, lanes, create=True)
         await fence(cursor, leases, {row["shard"] for row in locked.values()})
-        states = await load_states(cursor, setup, locked)
-        plans = [plan_lane(setup, state, now) for state in states]
-        await store_plans(cursor, setup, plans, dict(lanes), now)
+        await answer(cursor, setup.tenant, lanes)
+        await spread(cursor, setup.tenant, locked)
+        await tell_parts(cursor, setup.tenant, locked)
+        due = await due_parts(cursor, setup, locked, now)
+        states = await load_states(cursor, setup, locked, learn=False, due=due)
+        await load_parts(cursor, setup, states, now)
+        await load_draws(cursor, setup.tenant, states)
+        plans, again = await _plan(cursor, setup, states, now)
         crash_point("before_plan_commit")
     crash_point("after_plan_commit")
-    return sum(len(plan.apply) for plan in plans)
+    return Planned(changed=sum(len(plan.apply) for plan in plans), again=again)
+
+
+async def _plan(
+    cursor: Cursor, setup: TenantSetup, states: Sequence[LaneState], now: datetime
+) -> tuple[list[LanePlan], bool]:
+    """Parts first, each lane as a whole once no part of it is due and all were planned under its present terms."""
+    partial = [plan_lane(setup, state, now) for state in states if state.due.parts]
+    terms = {state.name: terms_digest(setup, state, now) for state in states if state.due.any}
+    whole = [state for state in states if not state.due.parts and not state.due.waits]
+    outdated = [state for state in whole if state.due.any and _outdated(state, terms[state.name])]
+    whole = [state for state in whole if state not in outdated]
+    await learn_reads(cursor, setup.tenant, whole)
+    plans = [*partial, *(plan_lane(setup, state, now) for state in whole)]
+    plans = await grant_draws(cursor, setup, plans, now)
+    await store_plans(cursor, setup, plans, {}, now)
+    done = [plan for plan in plans if plan.state.due.parts and plan.decided.error is None]
+    await _store_parts(cursor, setup, done, now)
+    sweeps = [
+        sweep_row(plan.state, plan.state.lane["terms"] or terms[plan.state.name], plan.state.due.swept) for plan in done
+    ]
+    sweeps += [sweep_row(state, terms[state.name], "") for state in outdated]
+    sweeps += [sweep_row(state, state.lane["terms"], None) for state in whole if state.lane["sweep"] is not None]
+    await set_sweeps(cursor, setup.tenant, sweeps)
+    again = [*(plan.state for plan in done), *outdated, *(state for state in states if state.due.waits)]
+    await wake(cursor, setup.tenant, [state.name for state in again])
+    return plans, again != []
+
+
+def _outdated(state: LaneState, terms: bytes | None) -> bool:
+    known = state.lane["terms"]
+    return terms is not None and (known is None or bytes(known) != terms)
+
+
+def sweep_row(state: LaneState, terms: bytes | None, swept: str | None) -> Row:
+    return {"lane": state.name, "terms": bytes(terms).hex() if terms else None, "sweep": swept}
+
+
+async def _store_parts(cursor: Cursor, setup: TenantSetup, plans: Sequence[LanePlan], now: datetime) -> None:
+    planned = [{"lane": plan.state.name, "part": part} for plan in plans for part in plan.state.due.parts]
+    await parts_planned(cursor, setup.tenant, planned)
+    wakes = [
+        {"lane": plan.state.name, "part": each.part, "at": each.at}
+        for plan in plans
+        for each in sorted(
+            plan.decided.of(WakeAt), key=lambda one: one.at, reverse=True
+        )  # the earliest of a part counts
+        if each.part is not None and each.at > now
+    ]
+    await parts_changed(cursor, setup.tenant, wakes)

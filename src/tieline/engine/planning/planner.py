@@ -32,9 +32,10 @@ class Planner:
         on_change: Callable[[], None],
     ) -> None:
         self.loans, self.leases, self.landscape, self.clock, self.on_change = loans, leases, landscape, clock, on_change
+        self._again = False
 
     async def round(self) -> int:
-        """Plan one batch of lanes. Returns how many lanes were looked at."""
+        """Plan one batch of lanes. Returns how many lanes were looked at: a full batch while any has more to plan at once."""
         shards = list(self.leases.held)
         if not shards:
             return 0
@@ -42,7 +43,8 @@ class Planner:
             lanes = await self._claims(connection, shards)
             for tenant, some in lanes.items():
                 await self._plan(connection, self.landscape[tenant], some)
-        return sum(len(some) for some in lanes.values())
+        again, self._again = self._again, False
+        return CLAIM_MAX if again else sum(len(some) for some in lanes.values())
 
     async def _claims(self, connection: psycopg.AsyncConnection[Any], shards: list[int]) -> dict[str, dict[str, int]]:
         lanes: dict[str, dict[str, int]] = defaultdict(dict)
@@ -60,7 +62,9 @@ class Planner:
     ) -> None:
         """A batch that the store refuses is halved until the poison lane stands alone; it gets a hold, the others go on."""
         try:
-            if await plan_lanes(connection, self.leases, setup, lanes, self.clock()):
+            planned = await plan_lanes(connection, self.leases, setup, lanes, self.clock())
+            self._again |= planned.again
+            if planned.changed:
                 self.on_change()
         except LeaseLost:
             return

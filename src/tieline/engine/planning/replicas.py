@@ -91,7 +91,7 @@ def _row(
         "config_version": setup.config_version, "planned_by": plan.state.name,
         "correlation_id": plan.state.lane["correlation_id"], "causation_id": plan.state.lane["causation_id"],
         "next_actor": _next_actor(status, wanted.system), "latest_at": now + max(plan.decided.within, timedelta(minutes=1)),
-        "waits_on": waits_on, "priority": wanted.priority, "due_at": max(fence, now) if fence else now,
+        "waits_on": waits_on, "priority": wanted.priority, "part": wanted.part, "due_at": max(fence, now) if fence else now,
     }  # fmt: skip
 
 
@@ -117,14 +117,14 @@ def _next_actor(status: str, system: str) -> str:
 _LOCK = "select * from replicas where tenant_id = %s and replica_id = any(%s) order by replica_id for update"
 _UPSERT = """insert into replicas (tenant_id, replica_id, lane, shard, system, kind, key, role, legal_entity, nature, doc, digest,
   revision, status, ended, after, order_group, basis, subject, covers, expires_at, config_version, planned_by,
-  correlation_id, causation_id, next_actor, latest_at)
+  correlation_id, causation_id, next_actor, latest_at, part)
 select %s, replica_id, lane, shard, system, kind, key, role, legal_entity, nature, doc, decode(digest, 'hex'), revision,
   status, ended, after, order_group, basis, subject, decode(covers, 'hex'), expires_at, config_version, planned_by,
-  correlation_id, causation_id, next_actor, latest_at
+  correlation_id, causation_id, next_actor, latest_at, part
 from jsonb_to_recordset(%s::jsonb) as r(replica_id text, lane text, shard smallint, system text, kind text, key text,
   role text, legal_entity text, nature text, doc jsonb, digest text, revision int, status text, ended text, after text[],
   order_group text, basis bigint, subject text, covers text, expires_at timestamptz, config_version text, planned_by text,
-  correlation_id uuid, causation_id uuid, next_actor text, latest_at timestamptz)
+  correlation_id uuid, causation_id uuid, next_actor text, latest_at timestamptz, part text)
 on conflict (tenant_id, replica_id) do update set doc = excluded.doc, digest = excluded.digest, revision = excluded.revision,
   status = excluded.status, ended = excluded.ended, after = excluded.after, basis = excluded.basis,
   subject = excluded.subject, covers = excluded.covers, config_version = excluded.config_version,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -16,7 +17,7 @@ from tieline.engine.planning.replicas import store_replicas
 from tieline.engine.rows import Cursor, Row, write
 from tieline.kit.canonical import digest, digest_of
 from tieline.kit.ids import uuid7
-from tieline.ports.decisions import Fact, Hold, Movement, WakeAt
+from tieline.ports.decisions import Fact, Hold, Mark, Movement, WakeAt
 from tieline.ports.landscape import TenantSetup
 
 HOLD_RAISED = "dev.tieline.hold.raised.v1"
@@ -31,6 +32,7 @@ async def store_plans(
     foreign = {i.wanted.lane for p in plans for i in p.apply} - {p.state.name for p in plans}
     await lock_lanes(cursor, setup.tenant, foreign, create=True)
     await _mint(cursor, setup.tenant, plans)
+    await store_marks(cursor, setup.tenant, [mark for plan in plans for mark in plan.decided.of(Mark)])
     await _tell_once(cursor, setup.tenant, plans)
     await store_replicas(cursor, setup, plans, now)
     await store_proposals(cursor, setup, plans, journal.add)
@@ -38,7 +40,26 @@ async def store_plans(
     await _establish_facts(cursor, setup, plans, journal)
     await append_events(cursor, setup.tenant, journal.events)
     await set_lanes(cursor, setup.tenant, [_lane(plan, journal) for plan in plans])
-    await write(cursor, _ANSWERED, [{"lane": lane, "upto": upto} for lane, upto in seen.items()], setup.tenant)
+    await answer(cursor, setup.tenant, seen)
+
+
+async def answer(cursor: Cursor, tenant: str, seen: Mapping[str, int]) -> None:
+    """Take away the wake-ups (lane -> newest that was read) that this planning answers."""
+    await write(cursor, _ANSWERED, [{"lane": lane, "upto": upto} for lane, upto in seen.items()], tenant)
+
+
+async def store_marks(cursor: Cursor, tenant: str, marks: Sequence[Mark]) -> None:
+    """What is open about records from now on; a mark said twice changes nothing."""
+    added: dict[tuple[str, str], set[str]] = defaultdict(set)
+    dropped: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for mark in marks:
+        added[(mark.kind, mark.id)] |= set(mark.add)
+        dropped[(mark.kind, mark.id)] |= set(mark.drop)
+    rows = [
+        {"kind": key[0], "id": key[1], "add": sorted(added[key]), "drop": sorted(dropped[key])}
+        for key in sorted(added.keys() | dropped.keys())
+    ]
+    await write(cursor, _MARK, rows, tenant)
 
 
 class _Journal:
@@ -91,6 +112,7 @@ def _movement(plan: LanePlan, movement: Movement) -> Row:
         "lane": lane["lane"], "amount": movement.amount, "currency": movement.currency,
         "correlation_id": lane["correlation_id"], "legal_entity": lane["legal_entity"],
         "digest": digest(movement.doc).hex(), "doc": movement.doc, "lane_version": lane["wanted"],
+        "part": movement.part, "marks": movement.marks,
     }  # fmt: skip
 
 
@@ -108,13 +130,18 @@ async def _settle_holds(cursor: Cursor, setup: TenantSetup, plans: Sequence[Lane
                 )
         if plan.decided.error is None:
             said = {(hold.source, hold.code, hold.subject) for hold in wanted}
-            for key in known.keys() - said:
+            for key in sorted(k for k in known.keys() - said if _was_looked_at(plan, known[k])):
                 gone.append(known[key]["hold_id"])
                 journal.add(plan, HOLD_LIFTED, key[2], {"code": key[1], "subject": key[2]})
         fresh += wanted
     await raise_holds(cursor, setup.tenant, fresh)
     await lift(cursor, setup.tenant, gone)
     await lift_subjects(cursor, setup.tenant, "push", [i.wanted.replica_id for p in plans for i in p.apply])
+
+
+def _was_looked_at(plan: LanePlan, hold: Row) -> bool:
+    """Silence lifts a hold only where the flow has spoken: on the parts planned now, or on the lane as a whole."""
+    return hold["part"] is not None or not plan.state.due.parts
 
 
 def _holds(plan: LanePlan) -> list[NewHold]:
@@ -138,7 +165,7 @@ def _flow_hold(plan: LanePlan, hold: Hold) -> NewHold:
     return NewHold(
         lane=plan.state.name, source="flow", code=hold.code, subject=hold.subject, owner=hold.owner,
         sentence=hold.sentence, way_out=hold.way_out, evidence=hold.evidence, amount=hold.amount,
-        currency=hold.currency, correlation_id=plan.state.lane["correlation_id"],
+        currency=hold.currency, correlation_id=plan.state.lane["correlation_id"], part=hold.part,
     )  # fmt: skip
 
 
@@ -153,11 +180,14 @@ async def _establish_facts(cursor: Cursor, setup: TenantSetup, plans: Sequence[L
 
 def _lane(plan: LanePlan, journal: _Journal) -> Row:
     lane = plan.state.lane
-    wakes = [wake_at.at for wake_at in plan.decided.of(WakeAt) if wake_at.at > journal.now]
-    failed = plan.decided.error is not None
+    wakes = [wake_at.at for wake_at in plan.decided.of(WakeAt) if wake_at.part is None]
+    wakes += [plan.state.due.wake_at] if plan.state.due.wake_at is not None else []
+    partial = plan.state.due.parts != ()  # nothing is planned as a whole before every part is
+    unplanned = partial or plan.decided.error is not None
     return lane_row(
-        lane, wanted=lane["wanted"], planned=lane["planned"] if failed else lane["wanted"],
-        lane_seq=int(journal.seq.get(lane["lane"]) or lane["lane_seq"]), wake_at=min(wakes, default=None),
+        lane, wanted=lane["wanted"], planned=lane["planned"] if unplanned else lane["wanted"],
+        lane_seq=int(journal.seq.get(lane["lane"]) or lane["lane_seq"]),
+        wake_at=lane["wake_at"] if partial else min((at for at in wakes if at > journal.now), default=None),
         flow_error=plan.decided.error,
     )  # fmt: skip
 
@@ -165,16 +195,36 @@ def _lane(plan: LanePlan, journal: _Journal) -> Row:
 _MINT = """with rows as (
   select %s::text as tenant_id, r.* from jsonb_to_recordset(%s::jsonb) as r(cause_key text, kind text, record_id text,
     lane text, amount numeric, currency text, correlation_id uuid, legal_entity text, digest text, doc jsonb,
-    lane_version bigint)),
+    lane_version bigint, part text, marks text[])),
 minted as (
   insert into movements (tenant_id, cause_key, kind, record_id, lane, amount, currency, correlation_id)
   select tenant_id, decode(cause_key, 'hex'), kind, record_id, lane, amount, currency, correlation_id from rows
-  on conflict do nothing returning kind, record_id)
+  on conflict do nothing returning kind, record_id),
+marked as (
+  insert into record_marks (tenant_id, lane, mark, kind, record_id, part)
+  select r.tenant_id, r.lane, m, r.kind, r.record_id, r.part
+  from rows r join minted using (kind, record_id) cross join unnest(r.marks) as m on conflict do nothing)
 insert into records (tenant_id, kind, record_id, lane, legal_entity, version, source_system, source_version, digest, doc,
-  lane_version, minted)
+  lane_version, minted, part, marks)
 select r.tenant_id, r.kind, r.record_id, r.lane, r.legal_entity, 1, 'tieline', '1', decode(r.digest, 'hex'), r.doc,
-  r.lane_version, true
+  r.lane_version, true, r.part, r.marks
 from rows r join minted using (kind, record_id) on conflict do nothing"""
+_MARK = """with rows as (
+  select %s::text as tenant_id, y.* from jsonb_to_recordset(%s::jsonb) as y(kind text, id text, add text[], drop text[])),
+next as (
+  select r.tenant_id, r.kind, r.record_id, array(
+    select distinct m from unnest(r.marks || x.add) as m where m <> all (x.drop) order by m) as marks
+  from records r join rows x on r.tenant_id = x.tenant_id and r.kind = x.kind and r.record_id = x.id),
+changed as (
+  update records r set marks = n.marks from next n
+  where r.tenant_id = n.tenant_id and r.kind = n.kind and r.record_id = n.record_id and r.marks <> n.marks
+  returning r.tenant_id, r.lane, r.kind, r.record_id, r.part, r.marks),
+gone as (
+  delete from record_marks m using changed c join rows x on x.kind = c.kind and x.id = c.record_id
+  where m.tenant_id = c.tenant_id and m.lane = c.lane and m.mark = any(x.drop) and m.kind = c.kind and m.record_id = c.record_id)
+insert into record_marks (tenant_id, lane, mark, kind, record_id, part)
+select c.tenant_id, c.lane, m, c.kind, c.record_id, c.part from changed c cross join unnest(c.marks) as m
+on conflict do nothing"""
 _ANSWERED = """delete from lane_dirty d
 using (select %s::text as tenant_id, r.* from jsonb_to_recordset(%s::jsonb) as r(lane text, upto bigint)) s
 where d.tenant_id = s.tenant_id and d.lane = s.lane and d.dirty_id <= s.upto"""

@@ -79,7 +79,12 @@ async def write_intents(
 
 
 def _may_go(row: Row) -> bool:
-    """Only what the lane's newest records say (wanted = planned), and not behind an unsettled one of its order group."""
+    """Only what the lane's newest records say (wanted = planned), and not behind an unsettled one of its order group.
+
+    The records include those of other lanes that were read (O2), and no part may be left to plan under other terms.
+    """
+    if row["outdated"] or row["sweep"] is not None:
+        return False
     return row["status"] in SENDABLE and row["wanted"] == row["planned"] and not row["group_busy"]
 
 
@@ -178,7 +183,10 @@ def _effect(setup: TenantSetup, leases: Leases, s: Sending, cipher: Cipher) -> d
     }  # fmt: skip
 
 
-_READY = """select r.*, l.wanted, l.planned,
+_READY = """select r.*, l.wanted, l.planned, l.sweep,
+  exists (select 1 from dependencies d join records c
+    on c.tenant_id = d.tenant_id and c.kind = d.kind and c.record_id = d.record_id and c.version > d.version
+    where d.tenant_id = r.tenant_id and d.lane = r.planned_by) as outdated,
   (select jsonb_object_agg(d.kind || '/' || d.key, d.external) from replicas d
     where d.tenant_id = r.tenant_id and d.replica_id = any(r.after) and d.external is not null) as links,
   r.order_group <> '' and exists (select 1 from replicas s where s.tenant_id = r.tenant_id and s.lane = r.lane

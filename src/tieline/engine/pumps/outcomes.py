@@ -10,6 +10,7 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
+from tieline.engine.budgets.criticality import of_nature
 from tieline.engine.crashpoints import crash_point
 from tieline.engine.holds import NewHold, lift_subjects, raise_holds
 from tieline.engine.lanes import wake
@@ -73,7 +74,7 @@ def _move(outcome: Outcome, replica: Row, now: datetime) -> dict[str, Any]:
         "system": replica["system"], "shard": replica["shard"], "settled_revision": replica["settled_revision"],
         "confirmed_revision": replica["confirmed_revision"], "external": replica["external"],
         "attempts": replica["attempts"] + 1, "fence_until": replica["fence_until"], "problem": None, "step": None,
-        "due_at": now, "settled": False, "wakes": False, "next_actor": replica["system"], "priority": 5,
+        "due_at": now, "settled": False, "wakes": False, "next_actor": replica["system"], "priority": int(of_nature(sending.nature)),
     }  # fmt: skip
     if verdict.state == "ok":
         return move | _settled(outcome, replica, now)

@@ -6,15 +6,21 @@ import asyncio
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
 
+from tieline.engine.budgets.budgets import Budgets
+from tieline.engine.budgets.criticality import of_nature
+from tieline.engine.budgets.share import RENEW_S
+from tieline.engine.budgets.sweep import Sweep
 from tieline.engine.leases import LeaseLost, Leases
 from tieline.engine.loans import Loans
-from tieline.engine.pumps.calls import Outcome, look, send
+from tieline.engine.pumps.bulk import batches, send_batch
+from tieline.engine.pumps.calls import Outcome, look
 from tieline.engine.pumps.intents import Claim, Sending, write_intents
 from tieline.engine.pumps.looks import load_unknown
 from tieline.engine.pumps.observe import Reading, flush_readings, load_written, read_back
@@ -22,14 +28,13 @@ from tieline.engine.pumps.outcomes import Stored, flush_outcomes
 from tieline.engine.pumps.poison import without_poison
 from tieline.engine.pumps.takeover import committed_but_unsent
 from tieline.engine.rows import Row, tenant_transaction
-from tieline.engine.verdict import Verdict
+from tieline.engine.verdict import OK, Verdict
 from tieline.ports.landscape import Cipher, Landscape, TenantSetup
 
 CLAIM_MAX = 256
 READ_MAX = 100
 BUSY = 16  # calls under way from which on outcomes are gathered
 GATHER_S = 0.008
-QUEUE_FACTOR = 4  # calls waiting per call under way, so that a free slot never waits for the store
 NOT_SENT = Verdict(
     state="failed",
     next="retry",
@@ -37,6 +42,7 @@ NOT_SENT = Verdict(
     code="not_sent",
     detail="the intent was written and the call never started",
 )
+NOT_ASKED = replace(NOT_SENT, state="unknown")
 Key = tuple[str, str]
 
 
@@ -57,7 +63,8 @@ class Pump:
         self.wanted = asyncio.Event()
         self.under_way: dict[Key, int] = {}  # (tenant, replica) -> shard
         self._load: Counter[Key] = Counter()  # (tenant, system) -> calls under way or waiting
-        self._slots: dict[Key, asyncio.Semaphore] = {}
+        self.budgets = Budgets(leases.worker, landscape)
+        self._sweep = Sweep()
         self._paused: dict[Key, float] = {}
         self._finished: asyncio.Queue[Outcome | Sequence[Reading] | None] = asyncio.Queue()
         self._doubtful: list[Sending] = []
@@ -71,7 +78,10 @@ class Pump:
         if not shards:
             return 0
         async with self.loans.connection() as connection:
+            await self.budgets.refresh(connection)
             claims = await self._due(connection, shards)
+            await self.budgets.refresh(connection, claims)
+            claims = self.budgets.take(claims, self._load)
             await self._start_all(connection, claims)
         return len(claims)
 
@@ -83,20 +93,21 @@ class Pump:
             await self._start(connection, self.landscape[tenant], rows)
 
     async def _due(self, connection: psycopg.AsyncConnection[Any], shards: list[int]) -> list[Claim]:
-        async with connection.cursor(row_factory=dict_row) as cursor:
-            taken = [f"{tenant}/{replica_id}" for tenant, replica_id in self.under_way]
-            await cursor.execute(_CLAIM, (shards, CLAIM_MAX, self._busy(), taken))
-            return [row for row in await cursor.fetchall() if row["tenant_id"] in self.landscape]
+        """While there is plenty a claim looks at a part of the shards, each in its turn: it costs what it takes."""
+        while True:
+            part = self._sweep.part(shards)
+            async with connection.cursor(row_factory=dict_row) as cursor:
+                taken = [f"{tenant}/{replica_id}" for tenant, replica_id in self.under_way]
+                await cursor.execute(_CLAIM, (part, CLAIM_MAX, self._busy(), taken, self.budgets.weights_json))
+                claims = [row for row in await cursor.fetchall() if row["tenant_id"] in self.landscape]
+            if self._sweep.seen(len(claims)):
+                return claims
 
     def _busy(self) -> list[str]:
-        """Systems that take nothing more now: full, or asked for a pause (O5: they slow only themselves)."""
+        """Systems that take nothing more now: down, full, or asked for a pause (O5: they slow only themselves)."""
         now = time.monotonic()
-        paused = {key for key, until in self._paused.items() if until > now}
-        full = {key for key, load in self._load.items() if load >= self._limit(key) * QUEUE_FACTOR}
-        return [f"{tenant}/{system}" for tenant, system in paused | full]
-
-    def _limit(self, key: Key) -> int:
-        return self.landscape[key[0]].systems[key[1]].concurrency
+        paused = {f"{tenant}/{system}" for (tenant, system), until in self._paused.items() if until > now}
+        return [*paused, *self.budgets.busy(self._load)]
 
     async def _start(
         self, connection: psycopg.AsyncConnection[Any], setup: TenantSetup, claims: Sequence[Claim]
@@ -125,8 +136,9 @@ class Pump:
         spawned: set[Key],
     ) -> None:
         if steps["push"]:
-            for one in await self._intents(connection, setup, steps["push"]):
-                spawned |= self._spawn(setup, one.system, [(one.replica_id, one.shard)], self._send(setup, one))
+            for batch in batches(await self._intents(connection, setup, steps["push"])):
+                names = [(one.replica_id, one.shard) for one in batch]
+                spawned |= self._spawn(setup, batch[0].system, names, self._send(setup, batch))
         if not (steps["look"] or steps["observe"]):
             return
         async with tenant_transaction(connection, setup.tenant) as cursor:
@@ -167,30 +179,49 @@ class Pump:
         task.add_done_callback(lambda _: self._load.subtract([key]))
         return {(setup.tenant, replica_id) for replica_id, _ in replicas}
 
-    def _slot(self, tenant: str, system: str) -> asyncio.Semaphore:
-        key = (tenant, system)
-        return self._slots.setdefault(key, asyncio.Semaphore(self._limit(key)))
+    async def _send(self, setup: TenantSetup, batch: Sequence[Sending]) -> None:
+        first, heard = batch[0], list[Verdict]()
 
-    async def _send(self, setup: TenantSetup, sending: Sending) -> None:
-        async with self._slot(setup.tenant, sending.system):
-            outcome = await send(setup.systems[sending.system], self.leases, sending)
+        def keep(sending: Sending, outcome: Outcome | None) -> None:
+            heard.extend([outcome.verdict] if outcome else [])
+            self._keep(sending, outcome)
+
+        if (turn := await self.budgets.enter((setup.tenant, first.system), of_nature(first.nature))) is None:
+            for one in batch:
+                keep(one, None)
+            return
+        try:
+            await send_batch(setup.systems[first.system], self.leases, batch, keep)
+        finally:
+            self.budgets.leave(turn, next((each for each in heard if each.state == "ok"), heard[-1] if heard else None))
+
+    def _keep(self, sending: Sending, outcome: Outcome | None) -> None:
         outcome = outcome or Outcome(sending=sending, verdict=NOT_SENT)  # dropped at the flush if the lease is gone
         self._pause(sending, outcome.verdict)
         self._finished.put_nowait(outcome)
 
     async def _look(self, setup: TenantSetup, sending: Sending) -> None:
-        async with self._slot(setup.tenant, sending.system):
-            outcome = await look(setup.systems[sending.system], sending)
+        outcome = Outcome(sending=sending, verdict=NOT_ASKED, step="look")
+        if (turn := await self.budgets.enter((setup.tenant, sending.system), of_nature(sending.nature))) is not None:
+            try:
+                outcome = await look(setup.systems[sending.system], sending)
+            finally:
+                self.budgets.leave(turn, outcome.verdict)
         self._pause(sending, outcome.verdict)
         self._finished.put_nowait(outcome)
 
     async def _read(self, setup: TenantSetup, rows: Sequence[Row]) -> None:
         system = rows[0]["system"]
-        async with self._slot(setup.tenant, system):
-            self._finished.put_nowait(await read_back(setup.systems[system], setup.tenant, rows))
+        readings = [Reading(replica=row, failed=NOT_ASKED) for row in rows]
+        if (turn := await self.budgets.enter((setup.tenant, system), of_nature(rows[0]["nature"]))) is not None:
+            try:
+                readings = await read_back(setup.systems[system], setup.tenant, rows)
+            finally:
+                self.budgets.leave(turn, readings[0].failed or OK)
+        self._finished.put_nowait(readings)
 
     def _pause(self, sending: Sending, verdict: Verdict) -> None:
-        if verdict.pause_system_s:
+        if verdict.pause_system_s and verdict.code != "throttled":  # of that the budget knows more
             self._paused[(sending.tenant, sending.system)] = time.monotonic() + verdict.pause_system_s
 
     # -- finishing --------------------------------------------------------------------------------------------------
@@ -226,7 +257,8 @@ class Pump:
             self.wanted.set()
         elif mine := [claim for claim in due if claim["shard"] in self.leases.held]:
             async with self.loans.connection() as connection:
-                await self._start_all(connection, mine)
+                await self.budgets.refresh(connection, mine)
+                await self._start_all(connection, self.budgets.take(mine, self._load))
 
     async def _flush(
         self, flush: Callable[..., Coroutine[Any, Any, Stored]], tenant: str, items: Sequence[Any]
@@ -270,6 +302,7 @@ class Pump:
 
     async def settled(self) -> None:
         """Until nothing is under way, while somebody else calls `finish`."""
+        self.budgets.close()
         while self.under_way:  # noqa: ASYNC110  looked at once, at the very end
             await asyncio.sleep(0.01)
 
@@ -277,12 +310,14 @@ class Pump:
         """Let calls under way end and be flushed, for an ordered end."""
         while self._calls or not self._finished.empty():
             if self._finished.empty():
-                await asyncio.wait(self._calls, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(self._calls, timeout=RENEW_S, return_when=asyncio.FIRST_COMPLETED)
+                async with self.pool.connection() as connection:
+                    await self.budgets.refresh(connection)
             else:
                 await self.finish()
 
 
-_CLAIM = "select * from claim_due(%s::smallint[], %s, %s::text[], %s::text[])"
+_CLAIM = "select * from claim_due(%s::smallint[], %s, %s::text[], %s::text[], %s::jsonb)"
 
 
 def _ids(claims: Sequence[Claim]) -> list[str]:

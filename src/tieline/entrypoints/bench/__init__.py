@@ -12,7 +12,7 @@ import uvloop
 from tieline.entrypoints.cli.running import log_to_stderr
 from tieline.kit.errors import Rejected
 
-WHAT = ("activation", "ingest")
+WHAT = ("activation", "ingest", "census")
 
 
 def run(what: str, *, as_json: bool) -> bool:

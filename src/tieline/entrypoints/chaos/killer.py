@@ -18,6 +18,7 @@ from tieline.engine.crashpoints import POINTS
 from tieline.entrypoints.chaos.children import Child, Nursery
 from tieline.kit.errors import Unavailable
 
+SLEEPERS = 0.3
 EDGE_POINTS = ("before_accept_commit", "after_accept_commit", "before_approval_commit", "after_approval_commit")
 WORKER_POINTS = tuple(point for point in POINTS if point not in EDGE_POINTS[2:])
 
@@ -33,6 +34,7 @@ class Role:
     life_s: tuple[float, float]
     patience_s: float  # how long a child may live that waits for its crash point
     deaths_max: int = 1 << 30  # then the place is left in peace
+    asleep_s: float = 0.0  # now and then it is stopped so long and woken (F26)
 
 
 @dataclass(slots=True)
@@ -42,6 +44,7 @@ class Ledger:
     kills: Counter[str] = field(default_factory=Counter)
     in_flight: list[int] = field(default_factory=list)
     restarts: int = 0
+    sleeps: int = 0
     unexpected: list[str] = field(default_factory=list)
 
     @property
@@ -59,6 +62,7 @@ class Killer:
     count_in_flight: Callable[[], int]
     ledger: Ledger = field(default_factory=Ledger)
     enough: asyncio.Event = field(default_factory=asyncio.Event)
+    died: Callable[[str, int], None] = lambda role, pid: None
 
     @property
     def crash_log(self) -> Path:
@@ -78,12 +82,15 @@ class Killer:
                 return
             child, until = await self._born(role, name)
             await self._wait(child, until)
+            if role.asleep_s and not self.enough.is_set() and self.chance.random() < SLEEPERS:
+                await self._put_to_sleep(child, role.asleep_s)
             if self.enough.is_set():
                 await child.kill()
                 return
             end = await child.kill()
             if end.signal == signal.SIGKILL:
                 deaths += 1
+                self.died(role.name, child.pid)
                 self._count(role.name)
             else:
                 self.ledger.unexpected.append(f"{name} ended by itself with code {end.code}")
@@ -100,6 +107,14 @@ class Killer:
         self.ledger.restarts += 1
         child = await self.nursery.bear(role.call, role.args, self.folder / f"{name}.log", env)
         return child, time.monotonic() + (role.patience_s if point else self.chance.uniform(*role.life_s))
+
+    async def _put_to_sleep(self, child: Child, seconds: float) -> None:
+        """It wakes in a world that went on without it, and has a moment to do harm before it dies."""
+        child.send(signal.SIGSTOP)
+        self.ledger.sleeps += 1
+        await asyncio.sleep(seconds)
+        child.send(signal.SIGCONT)
+        await self._wait(child, time.monotonic() + 0.5)
 
     def _point(self, role: Role) -> str:
         """Those that were never hit come first."""

@@ -59,11 +59,14 @@ class Paper:
         return line_id(self.record, number)
 
 
-def papers(count: int, seed: int, today: date) -> list[Paper]:
-    """`count` contracts, each two for one client. The same for the same seed but for the CLM's own ids."""
+def papers(count: int, seed: int, today: date, first: int = 0) -> list[Paper]:
+    """`count` contracts, each two for one client. The same for the same seed but for the CLM's own ids.
+
+    Names begin to count at `first`, so that several lots can lie in one CLM.
+    """
     chance = random.Random(f"paper {seed}")
     days = Calendar(today=today)
-    return [_paper(n, chance, days) for n in range(count)]
+    return [_paper(n, chance, days) for n in range(first, first + count)]
 
 
 def unmapped(today: date) -> Record:

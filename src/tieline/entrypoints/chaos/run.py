@@ -141,6 +141,11 @@ def worker(config: str) -> None:
     running.run("worker", config, port=None)
 
 
+def scheduler(config: str) -> None:
+    """What `tieline run scheduler --config …` runs."""
+    running.run("scheduler", config, port=None)
+
+
 def edge(config: str, port: int) -> None:
     """What `tieline run edge --config … --port …` runs."""
     running.run("edge", config, port=port)
@@ -177,7 +182,7 @@ async def _liveness(
             in_time = False
         quiet_s = time.monotonic() - began
         say(f"liveness: {'quiet' if in_time else 'not quiet'} after {quiet_s:.1f} s")
-        reused = await _reuse_an_id(stage, firm)
+        reused = await reuse_an_id(stage, firm)
         return await asyncio.to_thread(
             partial(gathered, stage, firm, signed, reused_id=reused, in_time=in_time, quiet_s=quiet_s)
         )
@@ -190,7 +195,7 @@ def quiet(stage: Stage) -> bool:
     return open_ == 0 and not [d for d in undelivered if d["variant"] == "good"]
 
 
-async def _reuse_an_id(stage: Stage, firm: Firm) -> tuple[int, int]:
+async def reuse_an_id(stage: Stage, firm: Firm) -> tuple[int, int]:
     """D2 from outside: the id of a taken event again, now saying something else."""
     if not firm.events:
         return 0, 0

@@ -19,6 +19,8 @@ from tieline.adapters.config import Settings
 from tieline.adapters.postgres import launcher, migrate, roles
 from tieline.adapters.postgres.pools import tenant_tx
 from tieline.adapters.postgres.principals import create_principal, create_tenant
+from tieline.entrypoints.chaos.network import Fronts
+from tieline.entrypoints.chaos.pairs import PairedStore
 from tieline.entrypoints.demo import firm
 from tieline.entrypoints.demo.inbox import SOURCE
 from tieline.entrypoints.demo.netsuite import NetSuiteWitness
@@ -56,12 +58,13 @@ class Stage:
     folder: Path
     config: Path
     settings: Settings
-    store: Store
+    store: Store | PairedStore
     clm: Served
     erp: Served
     witness: NetSuiteWitness
     inbox_secret: str
     ports: tuple[int, int]
+    fronts: Fronts | None = None  # where the hub meets the network, when that can break
 
     @property
     def edges(self) -> tuple[str, ...]:
@@ -69,8 +72,8 @@ class Stage:
 
 
 @contextlib.contextmanager
-def staged(folder: Path | None = None) -> Iterator[Stage]:
-    """Look-alikes run, the store is migrated, nobody works yet."""
+def staged(folder: Path | None = None, *, paired: bool = False) -> Iterator[Stage]:
+    """Look-alikes run, the store is migrated, nobody works yet. `paired`: two servers, everything behind a network."""
     with contextlib.ExitStack() as stack:
         place = folder or _temporary(stack)
         with _words_into(place / "twins.log"):
@@ -78,17 +81,29 @@ def staged(folder: Path | None = None) -> Iterator[Stage]:
         own, watching = firm.certificate("tieline"), firm.certificate("witness")
         erp.control("seed", {"integration": [own.seed(), watching.seed()]})
         secret, ports = firm.signing_secret(), (free_port(), free_port())
-        config = _configure(place, clm, erp, own, secret)
+        fronts = Fronts.beside(place) if paired else None
+        config = _configure(place, clm, erp, own, secret, fronts)
         settings = bootstrap.read_settings(config)
         settings.home.mkdir(mode=0o711, parents=True, exist_ok=True)
-        store = Store(settings.home, launcher.start(settings.home))
-        stack.callback(lambda: store.cluster.stop())
-        migrate.migrate(store.admin)
+        store = _store(stack, place, settings, paired=paired)
         register_receiver(clm, f"http://127.0.0.1:{ports[0]}/hooks/{TENANT}/ironclad")
         yield Stage(
             folder=place, config=config, settings=settings, store=store, clm=clm, erp=erp,
-            witness=NetSuiteWitness(erp.url, watching), inbox_secret=secret, ports=ports,
+            witness=NetSuiteWitness(erp.url, watching), inbox_secret=secret, ports=ports, fronts=fronts,
         )  # fmt: skip
+
+
+def _store(stack: contextlib.ExitStack, place: Path, settings: Settings, *, paired: bool) -> Store | PairedStore:
+    if not paired:
+        store = Store(settings.home, launcher.start(settings.home))
+        stack.callback(lambda: store.cluster.stop())
+        migrate.migrate(store.admin)
+        return store
+    pair = PairedStore.started(place)
+    stack.callback(pair.stop)
+    migrate.migrate(pair.primary.conninfo(roles.ADMIN))
+    pair.pair()
+    return pair
 
 
 async def api_key(stage: Stage) -> str:
@@ -124,10 +139,14 @@ def _temporary(stack: contextlib.ExitStack) -> Path:
     return Path(name)
 
 
-def _configure(folder: Path, clm: Served, erp: Served, own: firm.Certificate, secret: str) -> Path:
+def _configure(
+    folder: Path, clm: Served, erp: Served, own: firm.Certificate, secret: str, fronts: Fronts | None
+) -> Path:
+    clm_url = f"http://127.0.0.1:{fronts.clm}" if fronts else clm.url
+    erp_url = f"http://127.0.0.1:{fronts.erp}" if fronts else erp.url
     systems: dict[str, Any] = {
         "ironclad": {
-            "connector": "ironclad", "base_url": clm.url, "allow_private_addresses": True, "client_id": firm.CLM_CLIENT,
+            "connector": "ironclad", "base_url": clm_url, "allow_private_addresses": True, "client_id": firm.CLM_CLIENT,
             "client_secret_ref": firm.keep_secret(folder, "ironclad", firm.CLM_SECRET), "poll_every_s": 1.0,
             "as_user_email": "integrations@northwind.example",
             "webhook_public_key_ref": firm.keep_secret(folder, "ironclad.pem", verification_key(clm)),
@@ -137,7 +156,7 @@ def _configure(folder: Path, clm: Served, erp: Served, own: firm.Certificate, se
             },
         },
         "netsuite": {
-            "connector": "netsuite", "base_url": erp.url, "allow_private_addresses": True, "account": firm.ACCOUNT,
+            "connector": "netsuite", "base_url": erp_url, "allow_private_addresses": True, "account": firm.ACCOUNT,
             "client_id": own.client_id, "certificate_id": own.certificate_id, "concurrency": 8,
             "private_key_ref": firm.keep_secret(folder, "netsuite.pem", own.private_pem), "subsidiaries": {"US01": "2"},
             "currencies": {"USD": "1"}, "items": {"DATA": "501", "CLOUD": "502"}, "tax_codes": {"STANDARD": "7"},
@@ -153,6 +172,8 @@ def _configure(folder: Path, clm: Served, erp: Served, own: firm.Certificate, se
         "service_lines": ["DATA", "CLOUD"], "amendments": {"apply": "automatic"}, "systems": systems,
     }  # fmt: skip
     path = folder / "tieline.yaml"
-    document = {"home": str(folder / "home"), "worker": {"lease_s": 1}, "tenants": {TENANT: tenant}}
+    document: dict[str, Any] = {"home": str(folder / "home"), "worker": {"lease_s": 1}, "tenants": {TENANT: tenant}}
+    if fronts:
+        document["database"] = {"url_ref": firm.keep_secret(folder, "database", fronts.database_url)}
     path.write_text(json.dumps(document))
     return path

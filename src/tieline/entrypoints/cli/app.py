@@ -7,7 +7,17 @@ import sys
 
 import typer
 
-from tieline.entrypoints.cli.commands import evidence, hub, plans, reading, rehearse, settings
+from tieline.entrypoints.cli.commands import (
+    audit,
+    census,
+    evidence,
+    hub,
+    plans,
+    reading,
+    rehearse,
+    settings,
+    webhooks,
+)
 from tieline.entrypoints.cli.exits import INTERRUPTED, USAGE, problem, tell
 
 AS_DOCUMENTS = {"--json", "--jsonl"}
@@ -22,7 +32,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for family in (hub, rehearse, plans, reading, evidence, settings):
+for family in (hub, rehearse, plans, reading, evidence, audit, settings, census, webhooks):
     family.add_to(app)
 
 

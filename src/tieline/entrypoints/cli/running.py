@@ -36,8 +36,11 @@ def run(what: str, file: str, *, port: int | None) -> None:
     elif what == "worker":
         output.say(f"A worker on the store of {settings.home}.")
         uvloop.run(bootstrap.run_worker(settings))
+    elif what == "scheduler":
+        output.say(f"A scheduler on the store of {settings.home}.")
+        uvloop.run(bootstrap.run_scheduler(settings))
     else:
-        raise Rejected(f"{what!r} is no part of the hub: choose store, edge or worker.")
+        raise Rejected(f"{what!r} is no part of the hub: choose store, edge, worker or scheduler.")
 
 
 def _settings(file: str, port: int | None) -> Settings:

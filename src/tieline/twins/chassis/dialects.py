@@ -24,6 +24,12 @@ class Whole:
 
 
 _HTML = b"<!DOCTYPE html><html><head><title>Log in</title></head><body><form action='/login'></form></body></html>"
+_SOAP_BUSY = (
+    b'<?xml version="1.0"?><soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body>'
+    b"<soapenv:Fault><faultcode>soapenv:Server.userException</faultcode><faultstring>Only one request may be made against"
+    b" a session at a time</faultstring><detail><exceededConcurrentRequestLimitFault><code>WS_CONCUR_SESSION_DISALLWD</code>"
+    b"</exceededConcurrentRequestLimitFault></detail></soapenv:Fault></soapenv:Body></soapenv:Envelope>"
+)
 _MAINTENANCE = b"<html><body><h1>We will be back soon</h1><p>Scheduled maintenance is in progress.</p></body></html>"
 
 
@@ -36,6 +42,11 @@ def throttled(fault: Fault, now: datetime) -> Whole:
     if fault.dialect == "400_limit":
         text = b'{"error":{"code":"SSS_REQUEST_LIMIT_EXCEEDED","message":"Request limit exceeded."}}'
         return Whole(400, text)
+    if fault.dialect == "500_soap":
+        return Whole(500, _SOAP_BUSY, [(b"content-type", b"text/xml; charset=utf-8")])
+    if fault.dialect == "429_concurrency":
+        text = b'{"status":429,"o:errorDetails":[{"detail":"Too many.","o:errorCode":"CONCURRENCY_LIMIT_EXCEEDED"}]}'
+        return Whole(429, text)
     waits = {
         "429_seconds": str(fault.retry_after_s),
         "429_date": format_datetime(now + timedelta(seconds=fault.retry_after_s), usegmt=True),
@@ -43,7 +54,9 @@ def throttled(fault: Fault, now: datetime) -> Whole:
         "429_none": None,
     }
     if fault.dialect not in waits:
-        raise Rejected(f"F7 knows no dialect {fault.dialect!r}; use 403_limit, 400_limit or one of {sorted(waits)}.")
+        raise Rejected(
+            f"F7 knows no dialect {fault.dialect!r}; use 403_limit, 400_limit, 500_soap, 429_concurrency or one of {sorted(waits)}."
+        )
     wait = waits[fault.dialect]
     headers = [json_type] + ([(b"retry-after", wait.encode())] if wait is not None else [])
     return Whole(429, b'{"code":"TOO_MANY_REQUESTS","message":"rate limit exceeded"}', headers)

@@ -33,7 +33,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     F1 effect, then silence · F2 silence · F3 `where` before_headers|mid_headers|mid_body · F4 `status`
     F5 `shape` truncated|not_json|html|content_type|charset|duplicate_keys|nan|huge|gzip_bomb|deep
-    F6 `detail` for the twin · F7 `dialect` 429_seconds|429_date|429_absurd|429_none|403_limit|400_limit
+    F6 `detail` for the twin · F7 `dialect` 429_seconds|429_date|429_absurd|429_none|429_concurrency|403_limit|400_limit|500_soap
     F8 `delay_ms` · F9 `lag_s` · F10 tokens die · F15 `window_s`, `shape` unavailable|reset|maintenance
     F18 `copies` · F19 `behind` deliveries · F20 dropped · F21 `shape` half_body|cut|wrong_signature|old_timestamp
     F22 `copies` at once with new ids · F24 `lag_s` in which the event's subject is not found

@@ -1,8 +1,8 @@
 """The smallest foreign systems that differ in what the engine must care about: what a second send does.
 
 `/k-once` remembers its idempotency keys for ever, `/k-put` is overwritten by a late send, `/q` creates each time but
-can be searched, `/n` creates each time and cannot. A body is `{"key": …, "revision": …, …}`; each effect is in the
-truth journal with both.
+can be searched, `/n` creates each time and cannot. `/k-put/batch` and `/q/batch` take many items in one call. A body is
+`{"key": …, "revision": …, …}`; each effect is in the truth journal with both.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Route
 from tieline.kit.canonical import Json, encode
 from tieline.kit.errors import NotFound, Rejected, TielineError
 from tieline.twins.chassis import Twin, accepted, answer, body, fault_of, reading_as_of
+from tieline.twins.kv.batch import read_order, refusal, told
 
 _STATUS = {"not_found": 404, "key_reused": 422}
 
@@ -35,6 +36,7 @@ class KeyValueTwin(Twin):
             Route("/q/items", self._search, methods=["GET"]),
             Route("/q/items/{id}", self._update, methods=["PUT", "PATCH"]),
             Route("/n/items", self._create_n, methods=["POST"]),
+            Route("/{kind}/batch", self._batch, methods=["POST"]),
             Route("/{kind}/items/{id}", self._read, methods=["GET"]),
         ]
 
@@ -118,6 +120,33 @@ class KeyValueTwin(Twin):
         self.store.put("q", id, item, labels=_labels(item))
         self._state(request, "update", "q", given)
         return answer(item)
+
+    async def _batch(self, request: Request) -> Response:
+        """Many items in one call, as `batch.py` says; what it executes is in the journal row by row."""
+        order = read_order(await body(request))
+        kind, fault = request.path_params["kind"], fault_of(request)
+        failing = {item["key"]: reason for item in order.items if (reason := refusal(item, fault))}
+        if failing and order.all_or_none:
+            raise Rejected(f"Nothing was saved: {'; '.join(sorted(failing.values()))}.")
+        rows = []
+        for item in order.items:
+            if reason := failing.get(item["key"]):
+                rows.append({"key": item["key"], "error": {"code": "VALIDATION", "message": reason}})
+            else:
+                rows.append({"key": item["key"], "id": self._one_of_many(request, kind, item)})
+        return answer({"results": told(rows, fault)})
+
+    def _one_of_many(self, request: Request, kind: str, given: Json) -> str:
+        """An item of a batch has the effect that the single call would have."""
+        if kind == "q":
+            id = str(self._created("q", given)["id"])
+        else:
+            id = str(given["key"])
+            before = self.store.get("k-put", id, fresh=True)
+            item = {**given, "id": id, "version": 1 if before is None else before["version"] + 1}
+            self.store.put("k-put", id, item)
+        self._state(request, "put" if kind == "k-put" else "create", kind, given)
+        return id
 
     async def _read(self, request: Request) -> Response:
         id = request.path_params["id"]

@@ -67,6 +67,13 @@ class Books:
         self._mirror.touch(kind, id)
         self._state(request, who, "delete", kind, id, doc, {})
 
+    def copy(self, kind: str, id: str) -> str:
+        """A double that searches show and that no external id leads to."""
+        double = str(self._store.next_number("internal id", _FIRST_ID))
+        self._store.put(kind, double, self._required(kind, id))
+        self._mirror.touch(kind, double)
+        return double
+
     def refuse_locked(self, doc: Doc) -> None:
         if doc.get("_locked"):
             raise user_error("This record has been locked by a user defined workflow.")

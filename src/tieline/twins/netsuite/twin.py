@@ -236,6 +236,7 @@ class NetSuiteTwin(Twin):
             Route("/pool", self._set_pool, methods=["POST"]),
             Route("/period", self._set_period, methods=["POST"]),
             Route("/lock", self._set_lock, methods=["POST"]),
+            Route("/copy", self._copy, methods=["POST"]),
             Route("/amounts", self._set_amounts, methods=["POST"]),
             Route("/tokens/revoke", self._revoke, methods=["POST"]),
         ]
@@ -268,6 +269,17 @@ class NetSuiteTwin(Twin):
         self.store.put(given["kind"], id, {**(doc or {}), "_locked": bool(given.get("locked", True))})
         self.mirror.touch(given["kind"], id)
         return accepted()
+
+    async def _copy(self, request: Request) -> Response:
+        """`{"kind": "customer", "address": "eid:…"}`: a second record with the same external id, as a late call leaves it.
+
+        The account itself would refuse it; what two accounts hold when they are merged does not ask.
+        """
+        given = await _json(request)
+        kind, id = given["kind"], self._resolve(given["kind"], given["address"])
+        if id is None:
+            raise Rejected("There is no such record.")
+        return answer({"id": self.books.copy(kind, id)})
 
     async def _revoke(self, request: Request) -> Response:
         """Every token handed out so far is worth nothing; the certificates stay."""

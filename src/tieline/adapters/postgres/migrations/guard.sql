@@ -40,3 +40,35 @@ begin
     end loop;
   end loop;
 end $$;
+
+-- Months that are older than the retention table says, and why one of them must stay all the same. Only tables that are
+-- partitioned by time are ever named: the keys against doubles are partitioned by digest, and stay for ever.
+create function public.expired_partitions(at timestamptz)
+  returns table (table_name text, partition_name text, until timestamptz, kept_because text)
+  language plpgsql stable security definer set search_path = '' as $$
+begin
+  return query select m.table_name, m.partition_name, m.until, public.month_in_use(m.table_name, m.since, m.until)
+  from (
+    select r.table_name, c.relname::text as partition_name, r.keep,
+      to_date(right(c.relname, 6), 'YYYYMM')::timestamp at time zone 'UTC' as since,
+      (to_date(right(c.relname, 6), 'YYYYMM') + interval '1 month') at time zone 'UTC' as until
+    from public.retention as r
+    join pg_catalog.pg_partitioned_table as p on p.partrelid = to_regclass('public.' || r.table_name) and p.partstrat = 'r'
+    join pg_catalog.pg_inherits as i on i.inhparent = p.partrelid
+    join pg_catalog.pg_class as c on c.oid = i.inhrelid and c.relname ~ '_m[0-9]{6}$'
+  ) as m
+  where m.until + m.keep <= least(at, now())  -- nobody can ask for what is not over yet
+  order by m.until, m.table_name;
+end $$;
+
+-- One table at a time, and only if its lock is to be had at once: writers must not queue behind the tidying.
+create function public.drop_expired_partitions(at timestamptz) returns setof text
+  language plpgsql security definer set search_path = '' set lock_timeout = '1s' as $$
+declare month record;
+begin
+  for month in select * from public.expired_partitions(at) as e where e.kept_because is null limit 4
+  loop
+    execute format('drop table public.%I', month.partition_name);
+    return next month.partition_name;
+  end loop;
+end $$;

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tieline.entrypoints.cli.exits import FAILED, guarded
 from tieline.entrypoints.cli.options import AsJson
+from tieline.kit.errors import Rejected
+
+KILLS = 120
 
 
 def add_to(app: typer.Typer) -> None:
@@ -42,12 +46,22 @@ def bench(
 
 @guarded
 def chaos(
-    kills: Annotated[int, typer.Option(min=1, help="How many processes are killed at least.")] = 120,
+    kills: Annotated[int | None, typer.Option(min=1, help="How many processes are killed at least.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="Rounds with faults drawn from the seed, for so long, instead of kills.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Repeat a run; a new one each time without it.")] = None,
+    report: Annotated[Path | None, typer.Option(help="With --minutes: the folder that gets a page about it.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Kill edges, workers and PostgreSQL while contracts go from signature to invoice, and judge what is left."""
     from tieline.entrypoints import chaos as killing
 
-    if not killing.run(kills, seed, as_json=as_json):
+    if minutes is not None and kills is not None:
+        raise Rejected("A run ends by its kills or by its minutes: give --kills or --minutes, not both.")
+    if minutes is None:
+        held = killing.run(kills or KILLS, seed, as_json=as_json)
+    else:
+        held = killing.fight(minutes, seed, as_json=as_json, report=report)
+    if not held:
         raise typer.Exit(FAILED)

@@ -29,11 +29,14 @@ def up(
 
 @guarded
 def run(
-    what: Annotated[str, typer.Argument(help="store, edge or worker.")],
+    what: Annotated[str, typer.Argument(help="store, edge, worker or scheduler.")],
     config: ConfigFile = "tieline.yaml",
     port: Annotated[int | None, typer.Option(help="Of the edge; 0 takes a free one.")] = None,
 ) -> None:
-    """Run one part in this process: `store` once, then `edge` and `worker` as often as you like, on any host with the store."""
+    """Run one part in this process: `store` once, then `edge`, `worker` and `scheduler` as often as you like.
+
+    They run on any host with the store. One scheduler is needed; a second takes over when the first is gone.
+    """
     from tieline.entrypoints.cli import running
 
     running.run(what, config, port=port)

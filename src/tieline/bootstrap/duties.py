@@ -1,0 +1,81 @@
+"""Every duty of the hub, in one list. Who adds one adds a line; who runs them is `tieline up` and `tieline run scheduler`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from tieline.adapters.config import Settings
+from tieline.adapters.postgres import launcher, roles
+from tieline.adapters.postgres.pools import pool as make_pool
+from tieline.adapters.vault import EnvFileVault
+from tieline.bootstrap.auditing import Auditing, auditing
+from tieline.bootstrap.landscape import build_landscape
+from tieline.bootstrap.store import Pool, join_store
+from tieline.bootstrap.webhooks import delivering
+from tieline.engine.duties import Duty, Runner
+from tieline.engine.duties.liveness import Monitor
+from tieline.engine.duties.partitions import partitions_duty
+from tieline.engine.duties.retention import retention_duty
+from tieline.engine.feed.duty import seal_duty
+from tieline.ports.landscape import Landscape
+from tieline.reconciliation.census import census_duty
+
+LEASE_S = 3.0  # with beats a second apart another scheduler has the duties of a dead one within 4 s
+TRANSACTION_S = 10.0  # a scheduler that stands still must not keep a duty from a successor by a fenced transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What a duty may be given. `pool` is of the scheduler's database role."""
+
+    pool: Pool
+    landscape: Landscape
+    clock: Callable[[], datetime]
+    settings: Settings
+    audit: Auditing
+
+
+def all_duties(place: Place, deliver: Duty) -> tuple[Duty, ...]:
+    return (
+        partitions_duty(place.pool),
+        retention_duty(place.pool, place.landscape),
+        census_duty(place.pool, place.landscape, place.clock),
+        seal_duty(
+            place.pool, tuple(place.landscape), sink=place.audit.sink, signer=place.audit.signer, keys=place.audit.keys,
+            clock=place.clock,
+        ),
+        deliver,
+        Monitor(place.pool, place.landscape, place.clock).duty(),
+    )  # fmt: skip
+
+
+@contextlib.asynccontextmanager
+async def scheduler(
+    settings: Settings, cluster: launcher.Cluster, landscape: Landscape, clock: Callable[[], datetime]
+) -> AsyncIterator[Runner]:
+    """The duties and their runner, built but not running: the caller starts `run()` and ends it with `stop()`."""
+    async with make_pool(cluster.conninfo(roles.SCHEDULER), "scheduler", 1, 4, TRANSACTION_S) as pool:
+        place = Place(
+            pool=pool, landscape=landscape, clock=clock, settings=settings,
+            audit=auditing(settings, EnvFileVault()),
+        )  # fmt: skip
+        owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        async with delivering(settings, pool, clock) as deliver:
+            yield Runner(pool, all_duties(place, deliver), owner, LEASE_S)
+
+
+@contextlib.asynccontextmanager
+async def scheduler_only(settings: Settings, clock: Callable[[], datetime]) -> AsyncIterator[Runner]:
+    """One more scheduler on a store that another process has opened and migrated."""
+    vault = EnvFileVault()
+    async with contextlib.AsyncExitStack() as stack:
+        cluster = join_store(settings, vault)
+        built = build_landscape(settings, vault)
+        stack.push_async_callback(built.aclose)
+        yield await stack.enter_async_context(scheduler(settings, cluster, built.landscape, clock))

@@ -1,0 +1,1 @@
+"""The feed: positions given behind the writers, the hash chain over them, roots signed outside, and who checks all that."""

@@ -1,0 +1,83 @@
+"""What one seed does: a subset of the faults with rates of its own, who dies, and what happens to the store. Printed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tieline.entrypoints.chaos import faults
+from tieline.entrypoints.chaos.proxy import KINDS
+
+Rates = Mapping[str, float]
+STORE_EVENTS = ("crash", "failover", "standby_crash")
+_SHARE = 0.4  # of the catalogue in one draw
+_STORE_CUTS = ("reset_request", "reset_answer", "cut_body", "delay", "black_hole", "black_hole_back")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """`victims` are roles that are killed over and over; `store` is what happens to PostgreSQL, in this order."""
+
+    seed: int
+    erp: Sequence[faults.Rule]
+    clm: Sequence[faults.Rule]
+    networks: Mapping[str, Rates]  # erp, clm, store
+    victims: Sequence[str]
+    sleepers: bool  # workers are stopped beyond their lease and woken
+    parted: str  # the system that nobody can reach for a while, or none
+    store: Sequence[str]
+
+    def told(self) -> dict[str, Any]:
+        """For people and machines: the name and rate of all that may happen."""
+        return {
+            "seed": self.seed,
+            "erp": [_name(rule) for rule in self.erp],
+            "clm": [_name(rule) for rule in self.clm],
+            "networks": {name: dict(rates) for name, rates in self.networks.items() if rates},
+            "victims": list(self.victims),
+            "sleepers": self.sleepers,
+            "parted": self.parted,
+            "store": list(self.store),
+        }
+
+
+def drawn(seed: int) -> Draw:
+    """The same draw for the same seed. At least one process or the store dies in every draw."""
+    chance = random.Random(f"draw {seed}")
+    victims = [role for role, odds in (("worker", 0.8), ("edge", 0.4), ("scheduler", 0.5)) if chance.random() < odds]
+    store = [event for event in STORE_EVENTS if chance.random() < 0.3]
+    chance.shuffle(store)
+    return Draw(
+        seed=seed,
+        erp=_some(faults.of_the_erp(chance.randrange(1000)), chance),
+        clm=_some(faults.of_the_clm(chance.randrange(1000)), chance),
+        networks={"erp": _rates(KINDS, 0.03, chance), "clm": _rates(KINDS, 0.03, chance), "store": _rates(_STORE_CUTS, 0.004, chance)},
+        victims=victims if victims or store else ["worker"],
+        sleepers=chance.random() < 0.3,
+        parted=chance.choice(("", "", "", "erp", "clm")),
+        store=store,
+    )  # fmt: skip
+
+
+def _some(rules: Sequence[faults.Rule], chance: random.Random) -> list[faults.Rule]:
+    kept = []
+    for rule in rules:
+        keep, factor = chance.random() < _SHARE, chance.uniform(0.5, 3.0)
+        match = {**rule["match"], "rate": round(min(0.5, rule["match"]["rate"] * factor), 4)}
+        kept += [{**rule, "match": match}] if keep else []
+    return kept
+
+
+def _rates(kinds: Sequence[str], most: float, chance: random.Random) -> Rates:
+    """Empty in one draw of three."""
+    if chance.random() < 1 / 3:
+        return {}
+    return {kind: round(chance.uniform(0, most), 5) for kind in kinds if chance.random() < _SHARE}
+
+
+def _name(rule: faults.Rule) -> str:
+    fault, match = rule["fault"], rule["match"]
+    detail = " ".join(str(value) for name, value in fault.items() if name != "code")
+    return f"{fault['code']} {detail} {match['method']} {match['rate']}".replace("  ", " ")

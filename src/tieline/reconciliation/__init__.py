@@ -1,0 +1,1 @@
+"""Comparing whole populations: what systems hold against what was planned and confirmed; and the way back into step."""

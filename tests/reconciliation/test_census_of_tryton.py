@@ -1,0 +1,116 @@
+"""C3 with the real ERP: what a controller does in Tryton is found, kind by kind, and nothing else."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from census_firm import Firm, envelope, firm
+
+from database import Database
+from tieline import sdk
+from tieline.adapters.http import GuardedHttp
+from tieline.connectors.tryton import Tryton, TrytonSettings
+from tieline.domain.documents import Address
+from tieline.entrypoints.rehearsal import tryton as rehearsal
+from tieline.sdk.system import ConnectedSystem
+
+pytestmark = pytest.mark.real
+YEAR = datetime.now(UTC).year
+
+
+@pytest_asyncio.fixture
+async def books(database: Database, real_tryton: rehearsal.Tryton) -> AsyncIterator[Firm]:
+    http = GuardedHttp(real_tryton.url, name="Tryton", allow_private_addresses=True)
+    settings = TrytonSettings(**rehearsal.settings_from_seed(real_tryton.seed, real_tryton.url))
+    system = ConnectedSystem("erp", Tryton(settings, http, {"api_key": sdk.Secret(real_tryton.seed["key"])}, {}))
+    async with firm(database, system) as made:
+        yield made
+    await http.aclose()
+
+
+class Paper:
+    """Clients with a project each, under ids of their own."""
+
+    def __init__(self, count: int) -> None:
+        self.tag = uuid.uuid4().hex[:8]
+        self.clients = [self._client(n) for n in range(count)]
+        self.projects = [self._project(n) for n in range(count)]
+
+    def _client(self, number: int) -> sdk.Client:
+        return sdk.Client(
+            id=sdk.stable_id("cli", self.tag, str(number)), name=f"Acme {self.tag} {number}", legal_entity="DE01",
+            currency="EUR", tax_code="STANDARD", tax_registration=f"DE{int(self.tag, 16) % 10**7:07d}{number:02d}",
+            address=Address(street="Invalidenstr. 116", city="Berlin", postal_code="10115", country="DE"),
+        )  # fmt: skip
+
+    def _project(self, number: int) -> sdk.Project:
+        return sdk.Project(
+            id=sdk.stable_id("prj", self.tag, str(number)), contract_id="con", client_id=self.clients[number].id,
+            name=f"Platform {self.tag} {number}", legal_entity="DE01", currency="EUR",
+            starts_on=datetime(YEAR, 1, 1, tzinfo=UTC).date(), ends_on=datetime(YEAR + 1, 1, 1, tzinfo=UTC).date(),
+        )  # fmt: skip
+
+
+async def in_books(books: Firm, paper: Paper) -> None:
+    for client in paper.clients:
+        books.refs[client.id] = await books.system.put(envelope("client", client))
+    for project in paper.projects:
+        links = {f"client/{project.client_id}": books.refs[project.client_id]}
+        books.refs[project.id] = await books.system.put(envelope("project", project, links=links))
+    await books.plan("client", paper.clients)
+    await books.plan("project", paper.projects)
+
+
+async def test_C3_drift_in_the_real_books_is_found_and_nothing_else(books: Firm, real_tryton: rehearsal.Tryton) -> None:
+    paper = Paper(8)
+    await in_books(books, paper)
+    assert isinstance(books.system, ConnectedSystem)
+    connector: Any = books.system.source
+    company = real_tryton.seed["companies"]["DE01"]["id"]
+    ids = [int(books.refs[project.id].id) for project in paper.projects]
+    await connector.wire.write(company, "project.work", ids[0], {"name": "Renamed by a person"}, ["name"])
+    await connector.wire.write(company, "project.work", ids[1], {"comment": "our mark was wiped out"}, ["name"])
+    double = paper.projects[2]
+    values = {"type": "project", "company": company, "name": double.name, "comment": double.id,
+              "party": int(books.refs[double.client_id].id), "project_invoice_method": "manual"}  # fmt: skip
+    await connector.wire.create(company, "project.work", values, ["name"])
+    party = int(books.refs[paper.clients[3].id].id)
+    await connector.wire.write(company, "party.party", party, {"name": "Renamed as well"}, ["name"])
+
+    clients = await books.run("client")
+    mine = {key: kind for key, kind in (await books.drift(clients)).items() if kind != "orphan"}
+    assert mine == {paper.clients[3].id: "differs"}
+    projects = await books.run("project")
+    found = await books.drift(projects)
+    planned = {project.id for project in paper.projects}
+    assert {key: kind for key, kind in found.items() if key in planned} == {
+        paper.projects[0].id: "differs",
+        double.id: "duplicate",
+    }
+    unread = await books.rows(
+        "select replica_id, class, state from census_drift where state <> 'told' and class <> 'orphan'"
+    )
+    assert [row["replica_id"].rpartition("/")[2] for row in unread] == [paper.projects[1].id]  # there, without our mark
+
+
+async def test_every_kind_that_tryton_lists_reads_as_it_is_read_back(books: Firm) -> None:
+    paper = Paper(2)
+    await in_books(books, paper)
+    assert isinstance(books.system, ConnectedSystem)
+    for kind in ("client", "project"):
+        documents = paper.clients if kind == "client" else paper.projects
+        markers = tuple(each.id for each in documents)
+        listing = await books.system.list_documents(kind, sdk.ListOrder(markers=markers))
+        by_marker = {each.marker: each for each in listing.rows}
+        read = await books.system.read([envelope(kind, each, books.refs[each.id]) for each in documents])
+        listed = [books.system.listed(kind, by_marker[each.id], sdk.plain(each)) for each in documents]
+        assert [each.doc for each in listed] == [each.doc for each in read if each is not None]
+    for kind in books.system.listed_kinds:
+        assert isinstance(
+            await books.system.list_documents(kind, sdk.ListOrder(changed_since=datetime.now(UTC))), sdk.Listing
+        )

@@ -311,7 +311,7 @@ class Pump:
         while self._calls or not self._finished.empty():
             if self._finished.empty():
                 await asyncio.wait(self._calls, timeout=RENEW_S, return_when=asyncio.FIRST_COMPLETED)
-                async with self.pool.connection() as connection:
+                async with self.loans.connection() as connection:
                     await self.budgets.refresh(connection)
             else:
                 await self.finish()

@@ -171,7 +171,7 @@ async def _write(cursor: Cursor, tenant: str, head: Row, rows: list[Row]) -> Non
 
 # The queue is empty most of the time and the planner believes it always is: without this, and without the laterals that it
 # cannot take apart, statistics from a small beginning make it read whole tables for a handful of rows.
-PROBE = "select set_config('enable_seqscan', 'off', true)"
+PROBE = "select set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)"
 _LOCK = "select epoch, position, hash from feed_heads where tenant_id = %s for update skip locked"
 _FIRST = """insert into feed_heads (tenant_id, epoch, position, hash) values (%s, %s, 0, %s)
 on conflict do nothing returning epoch, position, hash"""

@@ -17,6 +17,7 @@ from world import TENANT, CleanCipher, PlainSource
 from tieline.adapters.postgres import roles
 from tieline.engine.commands import EngineCommands
 from tieline.engine.leases import Leases
+from tieline.engine.planning.parts import part_in
 from tieline.engine.planning.plan import plan_lanes
 from tieline.engine.records import Applied, Arrival, apply_changes
 from tieline.engine.rows import tenant_transaction
@@ -122,7 +123,9 @@ class Desk:
             for one in changes
         ]
         async with self.pool.connection() as connection, tenant_transaction(connection, TENANT) as cursor:
-            return await apply_changes(cursor, TENANT, arrivals, self.setup.describe, self.now())
+            return await apply_changes(
+                cursor, TENANT, arrivals, self.setup.describe, self.now(), part_in(self.setup)
+            )
 
     async def plan(self, *lanes: str) -> None:
         """Plan what was woken, or exactly `lanes`."""

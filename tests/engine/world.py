@@ -30,6 +30,9 @@ TENANT = "acme"
 PATIENCE_S = float(os.environ.get("TIELINE_TEST_PATIENCE_S", "15"))  # planted bugs need not be waited for
 
 
+TOO_MANY = ("REQUEST_LIMIT_EXCEEDED", "WS_CONCUR_SESSION_DISALLWD")  # also within SSS_REQUEST_LIMIT_EXCEEDED
+
+
 class PlainSource:
     """Documents that are canonical already: {"id", "version", "kinds": {kind: value}, …}."""
 
@@ -150,7 +153,7 @@ class World:
 async def world(
     database: Any, kv_url: str, flow: Callable[..., Any] = item_flow, **options: Any
 ) -> AsyncIterator[World]:
-    http = GuardedHttp(kv_url, allow_private_addresses=True)
+    http = GuardedHttp(kv_url, allow_private_addresses=True, throttled_by=TOO_MANY)
     system = KvSystem("kv", http, **options)
     conninfo = database.conninfo("tieline_worker")
     pool: AsyncConnectionPool[Any] = AsyncConnectionPool(

@@ -16,6 +16,7 @@ from tieline.domain.records import (
     ContractApproval,
     ContractLine,
     InvoiceRequest,
+    PurchaseOrder,
     RateChange,
     TimeEntry,
 )
@@ -79,6 +80,13 @@ _APPROVAL = ContractApproval(id="ap_1", contract_id="con_100", approved_by="usr_
 _REQUEST = InvoiceRequest(
     id="rq_1", contract_id="con_100", through=date(2026, 3, 31), invoice_date=date(2026, 3, 31), requested_by="usr_4"
 )
+_ORDER = PurchaseOrder(
+    id="po_1",
+    number="4500012345",
+    client_id="cli_hanse",
+    amount=Money.of("20000.00", "EUR"),
+    expires_on=date(2026, 7, 1),
+)
 _CHARGE = TimeCharge(
     id="chg_1",
     time_entry_id="te_1",
@@ -109,6 +117,7 @@ def _as(shape: type[T], record: object) -> T:
 
 EXAMPLES: tuple[object, ...] = (
     _as(facts.ClientRecorded, _CLIENT),
+    _as(facts.PurchaseOrderRecorded, _ORDER),
     _as(facts.ContractRecorded, _CONTRACT),
     _as(facts.ContractSigned, _CONTRACT),
     _as(facts.ContractTerminated, _CONTRACT),

@@ -12,7 +12,15 @@ from datetime import date, datetime
 from typing import Literal, TypeVar
 
 from tieline.domain.documents import TimeCharge
-from tieline.domain.records import Amendment, ClientRecord, Contract, ContractApproval, InvoiceRequest, TimeEntry
+from tieline.domain.records import (
+    Amendment,
+    ClientRecord,
+    Contract,
+    ContractApproval,
+    InvoiceRequest,
+    PurchaseOrder,
+    TimeEntry,
+)
 from tieline.kit.canonical import Json, plain
 from tieline.kit.money import Money
 
@@ -81,6 +89,8 @@ def fact_of_record(kind: str, doc: Mapping[str, Json]) -> str | None:
             name = "time_entry.approved" if state == "approved" else "time_entry.recorded"
         case "invoice_request":
             name = "invoice.requested"
+        case "purchase_order":
+            name = "purchase_order.recorded"
         case _:
             return None
     return f"{PREFIX}{name}.v1"
@@ -90,6 +100,12 @@ def fact_of_record(kind: str, doc: Mapping[str, Json]) -> str | None:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientRecorded(ClientRecord):
     """A version of the client's record was accepted."""
+
+
+@fact("purchase_order.recorded", version="1.0")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurchaseOrderRecorded(PurchaseOrder):
+    """A version of the client's order was accepted."""
 
 
 @fact("contract.recorded", version="1.0")

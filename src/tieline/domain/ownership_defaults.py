@@ -9,7 +9,11 @@ from tieline.domain import documents, records
 from tieline.domain.ownership import Declaration, Edge, Place
 
 _CLM = {"client_record": records.ClientRecord, "contract": records.Contract, "amendment": records.Amendment}
-_INBOX = {"time_entry": records.TimeEntry, "contract_approval": records.ContractApproval}
+_INBOX = {
+    "time_entry": records.TimeEntry,
+    "contract_approval": records.ContractApproval,
+    "purchase_order": records.PurchaseOrder,
+}
 _PEOPLE = {"invoice_request": records.InvoiceRequest}
 _HUB = {
     "client": documents.Client,

@@ -57,7 +57,9 @@ class Contract:
     lines: tuple[ContractLine, ...]
     total: Money | None = None
     cap: Money | None = None  # not to exceed, before tax; an amendment may state another
-    purchase_order_id: str | None = None  # the client's order that this work is billed on; several contracts may share it
+    purchase_order_id: str | None = (
+        None  # the client's order that this work is billed on; several contracts may share it
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

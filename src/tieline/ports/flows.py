@@ -133,12 +133,14 @@ class Each:
     `part` of a document: what must be judged together.
     `beside`: what belongs to one record wherever it is kept: records and replicas by (kind, id), known beforehand.
     `terms`: everything else that the flow's answer depends on; when it changes, all parts are planned again, in chunks.
+    `chunk`: how many parts one transaction takes, which bounds a worker's memory.
     """
 
     kind: str
     part: Callable[[Json], str]
     beside: Callable[[str, Record], Iterable[Ref]]
     terms: Callable[[Snapshot], Json]
+    chunk: int = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from tieline.domain.records import (
     ContractApproval,
     ContractLine,
     InvoiceRequest,
+    PurchaseOrder,
     RateChange,
     TimeEntry,
 )
@@ -118,6 +119,7 @@ __all__ = [
     "Page",
     "PostsInvoices",
     "Project",
+    "PurchaseOrder",
     "RateChange",
     "ReadsLedger",
     "Rejected",

@@ -91,6 +91,22 @@ def test_a_contract_approval_and_an_invoice_request_arrive() -> None:
     assert change_of(event(asked, type="dev.tieline.invoice.requested.v1")).kind == "invoice_request"
 
 
+def test_a_purchase_order_stands_by_itself_because_several_contracts_share_it() -> None:
+    order = {"id": "po-1", "number": "4500", "client_id": "cl-1", "amount": {"amount": "20000.00", "currency": "EUR"}}
+    change = change_of(event(order, type="dev.tieline.purchase_order.recorded.v1"))
+    assert (change.kind, change.lane) == ("purchase_order", "purchase_order:po-1")
+    assert sdk.restore(change.doc, sdk.PurchaseOrder).amount == sdk.Money.of("20000.00", "EUR")
+
+
+@pytest.mark.parametrize(
+    "amount", ["20000", {"amount": 20000, "currency": "EUR"}, {"amount": "0", "currency": "EUR"}, None]
+)
+def test_M6_an_order_without_an_exact_amount_is_rejected(amount: object) -> None:
+    order = {"id": "po-1", "number": "4500", "client_id": "cl-1", "amount": amount}
+    with pytest.raises(sdk.Rejected, match="/data/amount"):
+        change_of(event(order, type="dev.tieline.purchase_order.recorded.v1"))
+
+
 def test_D3_a_retry_has_the_same_key_and_a_correction_a_later_version() -> None:
     (first,), (again,) = (inbox().verify(signed(event()), event(), NOW) for _ in range(2))
     assert first.dedup == again.dedup == "msg_1"

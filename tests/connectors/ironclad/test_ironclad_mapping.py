@@ -198,3 +198,16 @@ def test_versions_sort_as_text_in_order_of_time() -> None:
     texts = ["2026-02-20T14:05:00Z", "2026-02-20T14:05:00.123Z", "2026-02-20T15:05:00.2+00:00", "2026-02-20T15:06:00Z"]
     versions = [mapping.version({"lastUpdated": text}) for text in texts]
     assert versions == sorted(versions) and len(set(versions)) == 4
+
+
+def test_a_cap_and_a_purchase_order_are_terms_of_the_contract() -> None:
+    agreement = signed(contract(notToExceed={"amount": "50000", "currency": "EUR"}, purchaseOrder="po-4500-1"))
+    assert (agreement.cap, agreement.purchase_order_id) == (sdk.Money.of("50000", "EUR"), "po-4500-1")
+    assert signed(contract()).cap is None
+
+
+def test_an_amendment_may_change_nothing_but_the_cap() -> None:
+    cap = {"amount": "60000", "currency": "EUR"}
+    (change,) = mapped(amendment(notToExceed=cap, change1LineNumber=None, change1HourlyRate=None))
+    agreed = sdk.restore(change.doc, sdk.Amendment)
+    assert (agreed.cap, agreed.changes) == (sdk.Money.of("60000", "EUR"), ())

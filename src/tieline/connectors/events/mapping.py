@@ -39,6 +39,9 @@ ACCEPTED: Mapping[str, Accepted] = {
     "dev.tieline.invoice.requested.v1": Accepted(
         topic="invoice_request", kind="invoice_request", record=sdk.InvoiceRequest
     ),
+    "dev.tieline.purchase_order.recorded.v1": Accepted(
+        topic="purchase_order", kind="purchase_order", record=sdk.PurchaseOrder
+    ),
 }
 TOPICS = tuple(sorted({accepted.topic for accepted in ACCEPTED.values()}))
 
@@ -65,11 +68,17 @@ def to_change(event: sdk.Json, sources: Sequence[str] = ()) -> sdk.Change:
     return sdk.Change(
         kind=accepted.kind,
         id=document.id,
-        lane=f"contract:{document.contract_id}",
+        lane=_lane(accepted, document),
         source_version=source_version(event),
         doc=sdk.plain(document),
         fact=event["type"],
     )
+
+
+def _lane(accepted: Accepted, document: Any) -> str:
+    """A client's order stands by itself, since several contracts may be billed on it."""
+    own = accepted.kind == "purchase_order"
+    return f"purchase_order:{document.id}" if own else f"contract:{document.contract_id}"
 
 
 def source_version(event: Mapping[str, sdk.Json]) -> str:
@@ -116,7 +125,9 @@ def _field_faults(name: str, value: sdk.Json, hint: Any) -> list[sdk.Fault]:
     path = f"/data/{name}"
     if name == "hours":
         return _hours_faults(path, value)
-    if value is not None and not isinstance(value, str):  # every field of these documents is written as text
+    if hint is sdk.Money:
+        return _money_faults(path, value)
+    if value is not None and not isinstance(value, str):  # every other field of these documents is written as text
         return [sdk.Fault(path, "must be a text")]
     try:
         sdk.restore(value, hint)
@@ -127,6 +138,16 @@ def _field_faults(name: str, value: sdk.Json, hint: Any) -> list[sdk.Fault]:
     if name.endswith("_at") and value is not None and _instant_fault(value):
         return [sdk.Fault(path, "must be an instant with time zone")]
     return [sdk.Fault(path, f"may have {_TEXT_MAX} characters")] if len(str(value)) > _TEXT_MAX else []
+
+
+def _money_faults(path: str, value: sdk.Json) -> list[sdk.Fault]:
+    try:
+        money = sdk.Money.of(value["amount"], value["currency"])
+        usable = isinstance(value["amount"], str) and value.keys() == {"amount", "currency"} and money.amount > 0
+    except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation):
+        usable = False
+    fault = 'must be an amount above zero, such as {"amount": "20000.00", "currency": "EUR"}'
+    return [] if usable else [sdk.Fault(path, fault)]
 
 
 def _hours_faults(path: str, value: sdk.Json) -> list[sdk.Fault]:

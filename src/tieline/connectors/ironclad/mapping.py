@@ -155,6 +155,8 @@ def _contract(record: Mapping[str, sdk.Json], overlay: Overlay, state: State) ->
         signed_at=read.instant("agreementDate") if state == "signed" or read.has("agreementDate") else None,
         lines=_lines(read, record_id, currency),
         total=read.money("contractValue", currency) if read.has("contractValue") else None,
+        cap=read.money("notToExceed", currency) if read.has("notToExceed") else None,
+        purchase_order_id=read.optional_text("purchaseOrder"),
     )
     if contract.ends_on is not None and contract.ends_on <= contract.starts_on:
         read.fault("expirationDate", "is before effectiveDate")
@@ -195,8 +197,9 @@ def _amendment(record: Mapping[str, sdk.Json], overlay: Overlay, parent: str, st
                 line_id=line_id(parent, read.whole(f"change{n}LineNumber")),
                 rate=read.money(f"change{n}HourlyRate", None),
             )
-            for n in _numbers(read, "change", ("LineNumber", "HourlyRate"))
+            for n in _numbers(read, "change", ("LineNumber", "HourlyRate"), least=0 if read.has("notToExceed") else 1)
         ),
+        cap=read.money("notToExceed", None) if read.has("notToExceed") else None,
     )
     if amendment.effective_to is not None and amendment.effective_to <= amendment.effective_from:
         read.fault("expirationDate", "is before effectiveDate")
@@ -204,10 +207,10 @@ def _amendment(record: Mapping[str, sdk.Json], overlay: Overlay, parent: str, st
     return amendment
 
 
-def _numbers(read: Reader, prefix: str, parts: Sequence[str]) -> Sequence[int]:
+def _numbers(read: Reader, prefix: str, parts: Sequence[str], least: int = 1) -> Sequence[int]:
     """1, 2, … up to the highest number of which any part is filled in, so that a gap is a fault and not an end."""
     used = [n for n in range(1, LINES_MAX + 1) if any(read.has(f"{prefix}{n}{part}") for part in parts)]
-    return range(1, max(used, default=1) + 1)
+    return range(1, max(used, default=least) + 1)
 
 
 def _state(record: Mapping[str, sdk.Json]) -> State:

@@ -169,10 +169,9 @@ async def _write(cursor: Cursor, tenant: str, head: Row, rows: list[Row]) -> Non
         raise RuntimeError(f"the head of {tenant} moved under its lock")
 
 
-# The queue is empty most of the time and the planner believes it always is: without this a surge, or statistics from a small
-# beginning, make it read whole tables for a handful of rows.
-PROBE = """select set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
-  set_config('enable_mergejoin', 'off', true)"""
+# The queue is empty most of the time and the planner believes it always is: without this, and without the laterals that it
+# cannot take apart, statistics from a small beginning make it read whole tables for a handful of rows.
+PROBE = "select set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)"
 _LOCK = "select epoch, position, hash from feed_heads where tenant_id = %s for update skip locked"
 _FIRST = """insert into feed_heads (tenant_id, epoch, position, hash) values (%s, %s, 0, %s)
 on conflict do nothing returning epoch, position, hash"""
@@ -187,14 +186,17 @@ place as (
 run as materialized (
   select b.*, coalesce(s.lane_seq, 0) as sealed,
     b.lane_seq - row_number() over (partition by b.lane order by b.lane_seq) as base
-  from batch b left join sealed_lanes s on s.tenant_id = %(tenant)s and s.lane = b.lane
+  from batch b left join lateral (
+    select l.lane_seq from sealed_lanes l where l.tenant_id = %(tenant)s and l.lane = b.lane limit 1) s on true
   where b.lane_seq > coalesce(s.lane_seq, 0)),
 ready as (
   select r.*, max(r.recorded_at) over (partition by r.lane order by r.lane_seq) as turn from run r where r.base = r.sealed)
 select p.*, r.lane, r.lane_seq, r.event_id, r.recorded_at, e.type, e.subject, e.data::text as data_text,
   e.correlation_id, e.causation_id, e.actor, e.legal_entity
 from place p left join ready r on true
-left join events e on e.tenant_id = %(tenant)s and e.event_id = r.event_id and e.recorded_at = r.recorded_at
+left join lateral (
+  select * from events v where v.tenant_id = %(tenant)s and v.event_id = r.event_id and v.recorded_at = r.recorded_at
+  limit 1) e on true
 order by r.turn, r.lane, r.lane_seq"""
 _SEAL = """with sealed as (
   insert into seals (tenant_id, position, epoch, event_id, recorded_at, lane, lane_seq, digest, hash)

@@ -16,8 +16,7 @@ from tieline.ports.flows import Each
 from tieline.ports.landscape import TenantSetup
 from tieline.ports.systems import Change
 
-PARTS_MAX = 500  # parts in one planning transaction: what bounds a worker's memory
-LANE_PARTS_MIN = 32  # a lane's share of them when many lanes have parts due
+SHARES_MAX = 16  # among how many lanes the parts of one transaction are shared out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +55,11 @@ async def due_parts(cursor: Cursor, setup: TenantSetup, lanes: Mapping[str, Row]
     standing = await ask(cursor, _STANDING, (sorted(lanes), setup.tenant))
     rows = {row["lane"]: row for row in await standing.fetchall() if row["any"] or row["next_at"]}
     changed = sorted(lane for lane, row in rows.items() if row["next_at"] is not None and row["next_at"] <= now)
-    share = max(LANE_PARTS_MIN, PARTS_MAX // max(1, len(changed)))
-    given = {"tenant": setup.tenant, "lanes": changed, "now": now, "share": share, "most": PARTS_MAX}
+    most = min(each.chunk for each in kinds.values())
+    given = {"tenant": setup.tenant, "lanes": changed, "now": now, "share": _share(most, len(changed)), "most": most}
     chosen = await _chosen(cursor, _CHANGED, given) if changed else {}
     sweeping = [lane for lane, row in rows.items() if lanes[lane]["sweep"] is not None and lane not in changed]
-    share = max(LANE_PARTS_MIN, PARTS_MAX // max(1, len(sweeping)))
+    share = _share(most, len(sweeping))
     after = [lanes[lane]["sweep"] for lane in sweeping]
     given = {"tenant": setup.tenant, "lanes": sweeping, "after": after, "kinds": list(kinds), "share": share}
     swept = await _chosen(cursor, _SWEEP, given) if sweeping else {}
@@ -74,6 +73,10 @@ async def due_parts(cursor: Cursor, setup: TenantSetup, lanes: Mapping[str, Row]
         )
         for lane, row in rows.items()
     }
+
+
+def _share(most: int, lanes: int) -> int:
+    return max(1, most // min(max(lanes, 1), SHARES_MAX))
 
 
 def _swept(lane: Row, waits: bool, parts: Sequence[str], share: int) -> str | None:

@@ -72,7 +72,9 @@ _ALL: LiteralString = (
     + _EVENT
     + """ from (
   select * from seals where tenant_id = current_setting('tieline.tenant') and position > %s order by position limit %s) s
-left join events e on e.tenant_id = s.tenant_id and e.event_id = s.event_id and e.recorded_at = s.recorded_at
+left join lateral (
+  select * from events v where v.tenant_id = s.tenant_id and v.event_id = s.event_id and v.recorded_at = s.recorded_at
+  limit 1) e on true
 order by s.position"""
 )
 _PRESENT: LiteralString = """select s.position as feed_position, s.epoch as feed_epoch, s.hash from feed_heads h

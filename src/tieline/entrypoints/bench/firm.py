@@ -31,8 +31,8 @@ class Measured:
 
 
 @contextlib.contextmanager
-def measured_firm(latency_ms: float) -> Iterator[Measured]:
-    """Two look-alikes that answer after `latency_ms`, and a configuration that names them."""
+def measured_firm(latency_ms: float, pool: int = POOL, at_once: int = 48) -> Iterator[Measured]:
+    """Two look-alikes that answer after `latency_ms`, and a configuration that names them; the ERP bears `pool` calls."""
     with (
         tempfile.TemporaryDirectory(prefix="tieline-bench-", ignore_cleanup_errors=True) as name,
         contextlib.ExitStack() as stack,
@@ -41,11 +41,11 @@ def measured_firm(latency_ms: float) -> Iterator[Measured]:
         os.chmod(folder, 0o711)  # noqa: S103  as root the server runs as a lesser user, which must be able to pass through
         clm = stack.enter_context(served("ironclad", folder / "ironclad", latency_ms=latency_ms))
         erp = stack.enter_context(
-            served("netsuite", folder / "netsuite", latency_ms=latency_ms, account=firm.ACCOUNT, pool=POOL)
+            served("netsuite", folder / "netsuite", latency_ms=latency_ms, account=firm.ACCOUNT, pool=pool)
         )
         secret = firm.signing_secret()
         yield Measured(
-            folder=folder, config=_configure(folder, clm, erp, secret), clm=clm, erp=erp, inbox_secret=secret
+            folder=folder, config=_configure(folder, clm, erp, secret, at_once), clm=clm, erp=erp, inbox_secret=secret
         )
 
 
@@ -69,7 +69,7 @@ def agreements(count: int, run: str) -> list[Record]:
     ]  # fmt: skip
 
 
-def _configure(folder: Path, clm: Served, erp: Served, inbox_secret: str) -> Path:
+def _configure(folder: Path, clm: Served, erp: Served, inbox_secret: str, at_once: int) -> Path:
     own = firm.certificate("tieline")
     erp.control("seed", {"integration": [own.seed()]})
     systems: dict[str, Any] = {
@@ -85,7 +85,7 @@ def _configure(folder: Path, clm: Served, erp: Served, inbox_secret: str) -> Pat
         },
         "netsuite": {
             "connector": "netsuite", "base_url": erp.url, "allow_private_addresses": True, "account": firm.ACCOUNT,
-            "client_id": own.client_id, "certificate_id": own.certificate_id, "concurrency": 48,
+            "client_id": own.client_id, "certificate_id": own.certificate_id, "concurrency": at_once,
             "private_key_ref": firm.keep_secret(folder, "netsuite.pem", own.private_pem), "subsidiaries": {"US01": "2"},
             "currencies": {"USD": "1"}, "items": {"DATA": "501", "CLOUD": "502"},
             "tax_codes": {"STANDARD": "7", "EXEMPT": "8"}, "employees": {"res_dana": "55"}, "billing_resource": "900",

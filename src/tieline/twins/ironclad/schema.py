@@ -23,6 +23,8 @@ _PLAIN = {
     "taxCode": ("string", "Tax Code"),
     "contractCurrency": ("string", "Contract Currency"),
     "contractValue": ("monetary_amount", "Contract Value"),
+    "notToExceed": ("monetary_amount", "Not To Exceed"),
+    "purchaseOrder": ("string", "Purchase Order"),
     "effectiveDate": ("date", "Effective Date"),
     "expirationDate": ("date", "Expiration Date"),
     "agreementDate": ("date", "Agreement Date"),

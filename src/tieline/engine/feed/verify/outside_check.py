@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 
 from tieline.engine.feed.chain import epoch_start, genesis
 from tieline.engine.feed.merkle import Head
-from tieline.engine.feed.signed import Unreadable, line_hash, read_line
+from tieline.engine.feed.signed import EpochStart, Unreadable, line_hash, read_line
 from tieline.engine.feed.verify.findings import Finding, Kind, Report
 from tieline.engine.rows import Row, tenant_transaction
 from tieline.ports.audit import Keys, Sink
@@ -63,10 +63,13 @@ class Outside:
             return ()
         if line.previous != (line_hash(before) if before is not None else b""):
             self._found(Kind.RECORD, "does not follow the line before it: lines were taken out, put in or changed")
-        if line.start is not None:
-            declared = (line.start.after_position, line.start.after_hash)
-            self.vouched[line.start.tenant].declared[line.start.epoch] = declared
-        return line.heads
+        return line.heads if line.start is None else (self._declared(line.start),)
+
+    def _declared(self, start: EpochStart) -> Head:
+        """A signed beginning vouches for all that it stands on."""
+        self.vouched[start.tenant].declared[start.epoch] = (start.after_position, start.after_hash)
+        begun = epoch_start(start.tenant, start.epoch, start.after_position, start.after_hash)
+        return Head(tenant=start.tenant, epoch=start.epoch, position=start.after_position, hash=begun)
 
     def _found(self, kind: Kind, sentence: str) -> None:
         number = self.report.lines

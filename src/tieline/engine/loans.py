@@ -14,7 +14,7 @@ from psycopg import AsyncConnection, InterfaceError, OperationalError
 from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool
 
-KEPT_MAX = 6
+KEPT_MAX = 4
 
 
 class Loans:
@@ -35,10 +35,12 @@ class Loans:
             if isinstance(error, OperationalError | InterfaceError):
                 await self.give_back()  # the others have most likely met the same fate
             raise
-        if len(self._kept) < KEPT_MAX and lent.info.transaction_status == TransactionStatus.IDLE:
+        if self.pool.get_stats().get("requests_waiting"):
+            await self.give_back()  # somebody else of this process waits for one
+        elif len(self._kept) < KEPT_MAX and lent.info.transaction_status == TransactionStatus.IDLE:
             self._kept.append(lent)
-        else:
-            await self.pool.putconn(lent)
+            return
+        await self.pool.putconn(lent)
 
     async def give_back(self) -> None:
         """Everything to the pool."""

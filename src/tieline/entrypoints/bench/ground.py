@@ -86,6 +86,11 @@ class Ground:
     async def rows(self, sql: str, *given: Any) -> list[dict[str, Any]]:
         return await (await self.admin.execute(sql.encode(), given)).fetchall()
 
+    async def take_shards(self) -> None:
+        """For a worker that is moved by hand."""
+        async with self.pool.connection() as connection:
+            await self.worker.leases.beat(connection, "bench", frozenset())
+
     async def count(self, sql: str, *given: Any) -> int:
         return int((await self.rows(f"select count(*) as n from ({sql}) as counted", *given))[0]["n"])
 

@@ -51,7 +51,7 @@ async def measure(say: Say, size: int = ENTRIES, readers: int = READERS) -> dict
 
 async def _deep(say: Say, size: int) -> dict[str, Any]:
     async with ground(all_flows(), FIRM) as g:
-        await g.worker.leases.beat(g.admin, "bench", frozenset())
+        await g.take_shards()
         say("the first entries of a contract")
         await _say(g, [("client_record", _client(), "client:cl_1"), ("contract", _contract(), LANE)])
         few = min(size, BATCH)
@@ -82,7 +82,7 @@ async def _deep(say: Say, size: int) -> dict[str, Any]:
 async def _shared(say: Say, readers: int) -> dict[str, Any]:
     flow = Flow(name="priced", root="item", decide=_priced, owner="pmo", within=timedelta(hours=1), context=_reads_card)
     async with ground([flow]) as g:
-        await g.worker.leases.beat(g.admin, "bench", frozenset())
+        await g.take_shards()
         say(f"{readers:,} contracts that read one card, and the same number that do not")
         await _say(
             g, [("card", {"id": "c1", "value": "1"}, "card:c1"), ("card", {"id": "c2", "value": "1"}, "card:c2")]

@@ -88,7 +88,8 @@ class Hub:
 
     async def _holds(self, request: Request) -> Response:
         unread = {**HOLD, "code": "MAPPING_MISSING", "sentence": "legalEntity is 'DE09'.", "contract_id": None}
-        return JSONResponse({"holds": [{**HOLD, "contract_id": "con_1"}, unread], "next_cursor": None})
+        lost = {**HOLD, "hold_id": "h9", "code": "AMBIGUOUS", "subject": "netsuite/invoice/inv_1", "contract_id": "con_1"}
+        return JSONResponse({"holds": [{**HOLD, "contract_id": "con_1"}, unread, lost], "next_cursor": None})
 
     async def _trace(self, request: Request) -> Response:
         effect = {"at": "2026-03-01T09:00:01Z", "system": "tryton", "what": "put project", "external_id": "17",

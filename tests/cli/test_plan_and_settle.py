@@ -102,6 +102,21 @@ def test_settle_says_what_was_seen_and_never_both(hub: Hub, tmp_path: Path) -> N
     ]
 
 
+def test_resolve_finds_the_hold_by_its_document_and_says_which_of_two_things_is_true(hub: Hub, tmp_path: Path) -> None:
+    lost = "netsuite/invoice/inv_1"
+    for words in (("resolve", lost), ("resolve", lost, "--happened", "77", "--did-not-happen")):
+        assert tieline(*words, home=tmp_path, url=hub.url).returncode == 2
+    other = tieline("resolve", "netsuite/invoice/inv_2", "--did-not-happen", home=tmp_path, url=hub.url)
+    assert other.returncode != 0 and "does not wait for a person" in other.stderr and hub.orders == []
+    there = tieline("resolve", lost, "--happened", "77", home=tmp_path, url=hub.url)
+    gone = tieline("resolve", lost, "--did-not-happen", home=tmp_path, url=hub.url)
+    assert "counts as written under 77" in there.stdout and "sent once more" in gone.stdout
+    assert [(path, body) for path, _, body in hub.orders] == [
+        ("/process/v1/holds/h9/settle", {"external_id": "77"}),
+        ("/process/v1/holds/h9/settle", {"happened": False}),
+    ]
+
+
 def test_a_broken_configuration_is_a_problem_document_with_status_422(tmp_path: Path) -> None:
     file = tmp_path / "tieline.yaml"
     file.write_text("tenants:\n  northwind:\n    legal_entitys: {}\n")

@@ -5,7 +5,9 @@ A row is one exact edit of one file. If the text is no longer there, the table i
 
 from __future__ import annotations
 
+from budget_bugs import BUDGET_BUGS
 from bug import Bug
+from pool_bugs import POOL_BUGS
 from webhook_bugs import WEBHOOK_BUGS
 
 E = "tests/engine/"
@@ -388,5 +390,7 @@ BUGS: tuple[Bug, ...] = (
         "test_F11_a_locked_record_that_drops_out_of_searches_is_not_called_missing",
         "A record that could not be asked for is called deleted, and is made again or let go.",
     ),
+    *BUDGET_BUGS,
+    *POOL_BUGS,
     *WEBHOOK_BUGS,
 )  # fmt: skip

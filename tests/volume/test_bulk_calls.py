@@ -123,7 +123,7 @@ async def test_F6_rows_in_another_order_and_a_row_that_is_missing_are_told_apart
 ) -> None:
     """Only what the answer does not speak of is unknown; it is repeated by its key and found done."""
     fault = {"code": "F6", "detail": {"missing": ["i02"], "shuffled": True}}
-    kv.control("faults", {"rules": [{"fault": fault, "match": {"method": "POST", "nth": 1}}]})
+    kv.faults([{"fault": fault, "match": {"method": "POST", "nth": 1}}])
     async with bulk(database, kv) as (d, _):
         await items(d, 8)
         await d.pump()
@@ -135,7 +135,7 @@ async def test_F6_rows_in_another_order_and_a_row_that_is_missing_are_told_apart
         assert statuses.pop("i02") == "unknown"
         assert set(statuses.values()) == {"in_step"}
         assert all(key == ref for key, ref in refs.items())
-        await d.rows("update due set due_at = now()")
+        await d.rows("update due set due_at = now() returning 1")
         await d.pump()
         assert set((await d.statuses()).values()) == {"in_step"}
 

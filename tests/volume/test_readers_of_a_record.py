@@ -64,7 +64,7 @@ async def test_a_fan_out_that_was_cut_off_goes_on_where_it_was(database: Databas
                 await fanout.spread(cursor, TENANT, {"card:c1": {}})
                 raise RuntimeError("the power is gone")
     async with desk(database, priced, Shelf(), context=reads_card, name="w2", beat=False) as d:
-        await d.rows("update workers set lease_until = now() - interval '1 s'")
+        await d.rows("update workers set lease_until = now() - interval '1 s' returning 1")
         await d.beat()
         await d.plan()
         docs = await d.rows("select doc->>'value' as value, count(*) as n from replicas group by 1")

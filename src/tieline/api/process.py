@@ -24,6 +24,7 @@ from tieline.api.shapes import (
     SettleAsked,
     TimeEntryAsked,
 )
+from tieline.api.waiting import preferred_wait, settled
 from tieline.domain import names
 from tieline.engine.rows import Row
 from tieline.engine.views import lookups
@@ -35,6 +36,7 @@ from tieline.kit.errors import Conflict, NotFound
 from tieline.ports.commands import Preview
 from tieline.ports.landscape import TenantSetup
 
+POSTING, ERP = "invoice_posting", "erp"
 router = APIRouter(prefix="/process/v1", tags=["process"], dependencies=[Depends(known_query)])
 Reader = Annotated[Caller, Depends(require("contract:read"))]
 Applier = Annotated[Caller, Depends(require("plan:apply"))]
@@ -85,6 +87,8 @@ async def plan_apply(
 ) -> Response:
     """Let exactly this plan go ahead; `digest`, when given, must be the plan's."""
 
+    preferred_wait(request)
+
     async def run() -> Outcome:
         async with reading(request, caller) as rows:
             found = await plan(rows, plan_id)
@@ -99,7 +103,9 @@ async def plan_apply(
             raise Conflict(error.detail, code="stale_plan") from None
         return _operation(request, plan_id=plan_id, state=state)
 
-    return await once(request, caller, "plan_apply", key, [plan_id, asked and asked.digest], run)
+    return await settled(
+        request, caller, await once(request, caller, "plan_apply", key, [plan_id, asked and asked.digest], run)
+    )
 
 
 @router.post("/contracts/{contract_id}/invoices", operation_id="invoice_request", status_code=202)
@@ -128,7 +134,11 @@ async def invoice_get(request: Request, caller: Reader, invoice_id: Identifier) 
 async def invoice_release(
     request: Request, caller: Releaser, invoice_id: Identifier, key: Key, asked: ReleaseAsked
 ) -> Response:
-    """Release exactly the document with this digest to the ledger."""
+    """Release exactly the document with this digest to the ledger.
+
+    `Prefer: wait=N` waits up to N seconds for the posting's confirmation and answers the outcome (200); otherwise 202 with
+    the operation's place. The order stands either way, once.
+    """
 
     async def run() -> Outcome:
         lane, found = await _invoice(request, caller, invoice_id)
@@ -139,7 +149,10 @@ async def invoice_release(
         )
         return _operation(request, invoice_id=invoice_id, digest=asked.digest)
 
-    return await once(request, caller, "invoice_release", key, [invoice_id, asked.digest], run)
+    preferred_wait(request)  # refused before anything is ordered
+    taken = await once(request, caller, "invoice_release", key, [invoice_id, asked.digest], run)
+    usual_s = setup_of(request, caller).firm.waits.get((POSTING, ERP), 0.0)
+    return await settled(request, caller, taken, usual_s)
 
 
 @router.post("/time-entries", operation_id="time_entry_hand_in", status_code=202)
@@ -199,7 +212,9 @@ async def hold_settle(request: Request, caller: Retrier, hold_id: UUID, key: Key
         )
         return _operation(request, hold_id=str(hold_id), status=status)
 
-    return await once(request, caller, "hold_settle", key, [str(hold_id), asked.external_id], run)
+    preferred_wait(request)
+    taken = await once(request, caller, "hold_settle", key, [str(hold_id), asked.external_id], run)
+    return await settled(request, caller, taken)
 
 
 @router.get("/operations/{operation_id}", operation_id="operation_get")

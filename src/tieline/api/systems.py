@@ -80,6 +80,9 @@ def _line(setup: Any, name: str, counts: Row) -> dict[str, Any]:
         "in_step": counts.get("in_step", 0),
         "not_in_step": counts.get("not_in_step", 0),
         "last_webhook_at": counts.get("last_webhook_at"),
+        "circuit": counts.get("circuit") or "closed",
+        "circuit_since": counts.get("circuit_since"),
+        "circuit_reason": counts.get("circuit_reason"),
     }
 
 

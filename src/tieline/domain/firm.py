@@ -43,6 +43,7 @@ class Firm:
     project_homes: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {ANY: ("erp",)})
     activation_approval: Literal["clm", "crm"] = "clm"
     amendments_apply: Literal["approved", "automatic"] = "approved"
+    waits: Mapping[tuple[str, str], float] = field(default_factory=dict)  # (kind, role): synchronous, and how long
     service_lines: frozenset[str] = frozenset()
     config_version: str = ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from tieline.adapters.config.complaints import fault, nearest
+from tieline.adapters.config.criticality import check_criticality
 from tieline.adapters.config.marks import Marked, Path
 from tieline.adapters.config.model import TenantPart
 from tieline.adapters.config.systems import Connectors
@@ -17,6 +18,7 @@ _NEEDED = ("erp",)
 def crosscheck(tenant: str, part: TenantPart, connectors: Connectors, marked: Marked) -> Iterator[Fault]:
     base: Path = ("tenants", tenant)
     yield from _roles(base, part, connectors, marked)
+    yield from check_criticality(base, part, marked)
     for section in ("biller", "rater", "project_homes"):
         yield from _known_entities((*base, section), list(getattr(part, section)), part, marked)
     for section in ("biller", "rater"):

@@ -98,6 +98,12 @@ def _firm(tenant: str, part: TenantPart, systems: Mapping[str, SystemSettings], 
         project_homes=part.project_homes,
         activation_approval=part.activation.approval,
         amendments_apply=part.amendments.apply,
+        waits={
+            (kind, role): given.wait
+            for kind, roles in part.criticality.items()
+            for role, given in roles.items()
+            if given.pattern == "synchronous" and given.wait is not None
+        },
         service_lines=frozenset(part.service_lines),
         config_version=_version(part, systems, connectors),
     )

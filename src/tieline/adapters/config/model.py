@@ -196,6 +196,14 @@ class CensusPart(Part):
     retract_share: float = Field(default=0.05, ge=0, le=1, description="A greater share gone than this: stop and ask.")
 
 
+class CriticalityPart(Part):
+    """How one kind goes to the systems of a role: waited for, as things happen, or on a schedule."""
+
+    pattern: Literal["synchronous", "event", "scheduled"] = Field(description="The pattern.", examples=["synchronous"])
+    wait: Every = Field(default=None, description="Synchronous: how long the caller waits.", examples=["10s"])
+    window: Every = Field(default=None, description="By when a difference must have been found.", examples=["daily"])
+
+
 class SystemPart(BaseModel):
     """`connector` decides which further keys are allowed."""
 
@@ -232,6 +240,9 @@ class TenantPart(Part):
     )
     activation: Activation = Activation()
     amendments: Amendments = Amendments()
+    criticality: dict[str, dict[str, CriticalityPart]] = Field(
+        default_factory=dict, description="Kind and role: the pattern, where it is not as things happen."
+    )
     service_lines: tuple[str, ...] = Field(default=(), description="What the firm sells; others are refused.")
     ownership: tuple[OwnershipPart, ...] = Field(
         default=(), description="Who owns a field, where it is not the usual one."

@@ -74,7 +74,8 @@ class Budgets:
             return 1 if key in self._probes and not load.get(key, 0) else 0
         if gate.silent(self.clock()):
             return 0
-        queued = sum(count for other, count in load.items() if self._of.get(other) is gate)
+        # Of its own firm only: behind another firm's queue it would wait for calls that the gate lets it overtake (T4).
+        queued = sum(count for other, count in load.items() if other[0] == key[0] and self._of.get(other) is gate)
         return QUEUED * gate.limits.concurrency - queued
 
     def take(self, claims: Sequence[Row], load: Mapping[Key, int]) -> list[Row]:

@@ -99,7 +99,9 @@ class Sealer:
     async def _take(self, cursor: Cursor, tenant: str) -> list[Row]:
         """Events that are next in their lanes. A queue longer than a batch is gone through in turn, lane by lane."""
         lane, lane_seq = self._passed.pop(tenant, ("", 0))
-        await cursor.execute(TAKE, {"tenant": tenant, "lane": lane, "seq": lane_seq, "limit": self.batch})
+        # Planned anew each time: a plan kept from when a month was empty would read the whole month for every event.
+        asked = {"tenant": tenant, "lane": lane, "seq": lane_seq, "limit": self.batch}
+        await cursor.execute(TAKE, asked, prepare=False)
         rows = await cursor.fetchall()
         if rows[0]["looked_at"] == self.batch:
             self._passed[tenant] = (rows[0]["last_lane"], rows[0]["last_seq"])

@@ -16,6 +16,7 @@ from tieline.engine.holds import NewHold, lift_subjects, raise_holds
 from tieline.engine.lanes import wake
 from tieline.engine.leases import Leases, fence_sent
 from tieline.engine.pumps.calls import Outcome
+from tieline.engine.pumps.evidence import of_call
 from tieline.engine.pumps.intents import Claim
 from tieline.engine.rows import Cursor, Row, ask, tenant_transaction, write
 from tieline.kit.canonical import plain
@@ -154,7 +155,13 @@ async def _tell(cursor: Cursor, setup: TenantSetup, outcomes: Sequence[Outcome],
 
 
 def _hold(setup: TenantSetup, outcome: Outcome, replica: Row) -> NewHold:
-    return push_hold(setup, replica, outcome.verdict.code, outcome.verdict.detail)
+    verdict, sending = outcome.verdict, outcome.sending
+    evidence = (
+        of_call(replica, effect_key=sending.key, verb=sending.verb, sent_at=sending.intended_at)
+        if verdict.next == "person"
+        else None
+    )
+    return push_hold(setup, replica, verdict.code, verdict.detail, evidence)
 
 
 def push_hold(setup: TenantSetup, replica: Row, code: str, sentence: str, evidence: Any = None) -> NewHold:

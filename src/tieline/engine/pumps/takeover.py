@@ -13,6 +13,7 @@ from psycopg.rows import dict_row
 from tieline.engine.holds import raise_holds
 from tieline.engine.lanes import wake
 from tieline.engine.leases import Leases, fence
+from tieline.engine.pumps.evidence import of_call
 from tieline.engine.pumps.intents import Sending
 from tieline.engine.pumps.outcomes import push_hold
 from tieline.engine.rows import Cursor, Row, tenant_transaction, write
@@ -51,7 +52,8 @@ async def _resolve(
         await wake(cursor, setup.tenant, {row["planned_by"] or row["lane"] for row in left})
         stuck = [row for row, move in zip(left, moves, strict=True) if move["status"] == "ambiguous"]
         sentence = "nobody knows whether the last call had its effect, and the system cannot be asked"
-        await raise_holds(cursor, setup.tenant, [push_hold(setup, row, "AMBIGUOUS", sentence) for row in stuck])
+        holds = [push_hold(setup, row, "AMBIGUOUS", sentence, _evidence(row)) for row in stuck]
+        await raise_holds(cursor, setup.tenant, holds)
 
 
 def _move(setup: TenantSetup, row: Row, now: datetime) -> dict[str, Any]:
@@ -69,6 +71,10 @@ def _move(setup: TenantSetup, row: Row, now: datetime) -> dict[str, Any]:
     if row["nature"] == "notice":
         return move | {"state": "ambiguous", "status": "ended", "step": None}
     return move | {"state": "ambiguous", "status": "ambiguous", "step": None}
+
+
+def _evidence(row: Row) -> dict[str, Any]:
+    return of_call(row, effect_key=bytes(row["effect_key"]), verb=row["verb"], sent_at=row["intended_at"])
 
 
 async def committed_but_unsent(cursor: Cursor, tenant: str, sending: Sequence[Sending]) -> list[Sending]:

@@ -33,7 +33,8 @@ async def feed(cursor: Cursor, *, after: Place, limit: int) -> Stretch:
     What is older than the time for which events are kept is passed over, so `events` may be empty while `end` moves on.
     """
     await check_place(cursor, after)
-    await cursor.execute(_ALL, (after.position, limit + 1))
+    # Planned anew each time: a plan kept from when a month was empty would read the whole month for every event.
+    await cursor.execute(_ALL, (after.position, limit + 1), prepare=False)
     rows = list(await cursor.fetchall())
     shown = rows[:limit]
     end = place_of(shown[-1]) if shown else after

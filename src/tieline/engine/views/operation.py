@@ -15,7 +15,8 @@ async def operation(cursor: Cursor, correlation_id: UUID) -> Row | None:
     if row is None or not (row["inputs"] or row["approvals"] or row["effects"] or row["replicas"] or row["orders"]):
         return None
     waking, orders = row.pop("waking"), row.pop("orders")
-    return {**row, "state": "running" if orders and waking else _state(row)}
+    state = _state(row)
+    return {**row, "state": "running" if waking and (orders or state == "done") else state}
 
 
 def _state(row: Row) -> str:
@@ -38,7 +39,11 @@ subjects as (select data->>'subject' as subject from ordered where data ? 'subje
 again as (select jsonb_array_elements_text(data->'input_ids')::uuid as input_id from ordered where data ? 'input_ids')
 select
   (select count(*) from ordered) as orders,
-  (select count(*) from lane_dirty join mine using (tenant_id) where lane in (select lane from ordered)) as waking,
+  (select count(*) from (
+    select lane from ordered union select lane from approvals join mine using (tenant_id) where correlation_id = %(id)s
+    union select lane from inputs join mine using (tenant_id) where correlation_id = %(id)s
+    union select planned_by from replicas join mine using (tenant_id) where correlation_id = %(id)s) as l
+    where exists (select from lane_dirty d join mine using (tenant_id) where d.lane = l.lane)) as waking,
   (select jsonb_object_agg(status, n) from (select status, count(*) as n from inputs join mine using (tenant_id)
     where correlation_id = %(id)s or input_id in (select input_id from again) group by status) as x) as inputs,
   (select max(reason) from inputs join mine using (tenant_id)

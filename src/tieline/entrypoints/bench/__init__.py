@@ -12,16 +12,22 @@ import uvloop
 from tieline.entrypoints.cli.running import log_to_stderr
 from tieline.kit.errors import Rejected
 
-WHAT = ("activation", "ingest", "census")
+WHAT = ("activation", "census", "drain", "growth", "ingest", "lanes", "noisy", "shared")
 
 
-def run(what: str, *, as_json: bool) -> bool:
-    """Measure and print the figures. Raises Rejected for what is not measured here."""
+SIZED = ("drain", "growth", "lanes")
+
+
+def run(what: str, *, as_json: bool, size: int | None = None) -> bool:
+    """Measure and print the figures. Raises Rejected for what is not measured here, and for a size that it has not."""
     if what not in WHAT:
         raise Rejected(f"{what!r} is not measured here: choose {' or '.join(WHAT)}.")
+    if size is not None and what not in SIZED:
+        raise Rejected(f"{what} has no size to choose; {', '.join(SIZED)} have.")
     log_to_stderr()
+    sized = {} if size is None else {"size": size}
     measure = importlib.import_module(f"{__name__}.{what}").measure
-    figures: dict[str, Any] = uvloop.run(measure(lambda text: print(text, file=sys.stderr)))
+    figures: dict[str, Any] = uvloop.run(measure(lambda text: print(text, file=sys.stderr), **sized))
     if as_json:
         print(json.dumps(figures, indent=2))
     else:

@@ -43,6 +43,23 @@ def settle(hub: Client, hold: str, there: str | None, *, not_there: bool) -> dic
     return hub.post(f"/process/v1/holds/{hold}/settle", body) or {}
 
 
+def resolve(hub: Client, replica: str, happened: str | None, *, did_not: bool) -> dict[str, Any]:
+    """Settles the ambiguous call of one replica (system/kind/key). Raises Problem when it waits for nobody."""
+    if (happened is None) != did_not:
+        raise problem(
+            "Say either --happened with the document's id in the system, or --did-not-happen.",
+            code="usage", status=400, exit_code=USAGE,
+        )  # fmt: skip
+    waiting = hub.rows("/experience/v1/holds")
+    found = next((hold for hold in waiting if hold.get("subject") == replica and hold["code"] == "AMBIGUOUS"), None)
+    if found is None:
+        raise problem(
+            f"{replica} does not wait for a person to look.", code="not_found", status=404, exit_code=CONFLICT,
+            way_out="`tieline list holds` names what waits",
+        )  # fmt: skip
+    return settle(hub, str(found.get("hold_id") or found.get("id")), happened, not_there=did_not)
+
+
 def apply(hub: Client, plan_id: str, *, yes: bool, wait_s: float, quiet: bool) -> dict[str, Any]:
     """Applies exactly the shown plan. Raises Problem with exit 6 when the world has moved since it was proposed."""
     plan = hub.get(f"/process/v1/plans/{plan_id}")

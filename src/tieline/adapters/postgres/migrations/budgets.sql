@@ -56,8 +56,8 @@ begin
     b.day_used := greatest(b.day_used - a.returned + a.extra, coalesce(a.day_used, 0), 0);
     if b.day_limit is not null then
       given := greatest(0, least(a.batch, b.day_limit - b.day_used))::int;
-      b.day_used := b.day_used + given;
     end if;
+    b.day_used := b.day_used + coalesce(given, a.calls);
     if a.pause_s > 0 and (b.paused_until is null or b.paused_until < at + make_interval(secs => a.pause_s)) then
       b.paused_until := at + make_interval(secs => a.pause_s);
       b.reason := a.pause_reason;

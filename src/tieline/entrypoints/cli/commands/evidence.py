@@ -34,13 +34,14 @@ def exam(
 
 @guarded
 def bench(
-    what: Annotated[str, typer.Argument(help="activation or ingest.")],
+    what: Annotated[str, typer.Argument(help="activation, ingest, drain, growth, lanes, …")],
+    size: Annotated[int | None, typer.Option(min=1, help="How many replicas, journal rows or time entries.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure the hub on this machine beside the same work done by a bare loop."""
     from tieline.entrypoints import bench as measuring
 
-    if not measuring.run(what, as_json=as_json):
+    if not measuring.run(what, as_json=as_json, size=size):
         raise typer.Exit(FAILED)
 
 

@@ -1,4 +1,4 @@
-"""plan, apply, release, retry, settle: orders that the hub may refuse, shown before they are given."""
+"""plan, apply, release, retry, settle, resolve: orders that the hub may refuse, shown before they are given."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tieline.entrypoints.cli.options import AsJson, Yes
 
 
 def add_to(app: typer.Typer) -> None:
-    for command in (plan, apply, release, retry, settle):
+    for command in (plan, apply, release, retry, settle, resolve):
         app.command(command.__name__)(command)
 
 
@@ -125,3 +125,27 @@ def settle(
         return
     done = "it is sent once more" if not_there else f"it counts as written under {there} and is read back"
     output.out().print(f"Settled hold {hold}: {done}.", markup=False)
+
+
+@guarded
+def resolve(
+    replica: Annotated[str, typer.Argument(help="system/kind/key, as the AMBIGUOUS hold names it.")],
+    happened: Annotated[
+        str | None, typer.Option("--happened", metavar="REF", help="It had its effect, under this id in the system.")
+    ] = None,
+    did_not_happen: Annotated[
+        bool, typer.Option("--did-not-happen", help="It certainly had none: send it once more.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say of one document whether the call whose answer was lost had its effect. Look in the system first."""
+    from tieline.entrypoints.cli import ordering, output
+    from tieline.entrypoints.cli.client import Client
+
+    with Client.open() as hub:
+        found = ordering.resolve(hub, replica, happened, did_not=did_not_happen)
+    if as_json:
+        output.document(found)
+        return
+    done = "it is sent once more" if did_not_happen else f"it counts as written under {happened} and is read back"
+    output.out().print(f"Resolved {replica}: {done}.", markup=False)

@@ -89,7 +89,7 @@ async def test_D1_two_lanes_that_plan_a_shared_client_at_once_send_it_once(datab
         async with _late_planning(database, d, "item:a2") as store_late:
             await d.plan("client:c1", "item:a1")
             await d.pump()
-            assert (await d.statuses())["c1"] == "written"
+            assert (await d.statuses())["c1"] == "in_step"
             await store_late()
         await d.settle()
         replicas = await d.rows("select key, status, revision from replicas order by key")

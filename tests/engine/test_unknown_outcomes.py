@@ -76,7 +76,7 @@ async def test_class_Q_waits_for_the_search_to_catch_up_before_it_decides(databa
 
 
 async def test_a_refusal_holds_only_its_own_replica_and_says_how_to_go_on(database: Database, kv: Served) -> None:
-    kv.faults([{"fault": {"code": "F7", "dialect": "400_limit"}, "match": {"method": "PUT"}, "times": 1}])
+    kv.faults([{"fault": {"code": "F6"}, "match": {"method": "PUT"}, "times": 1}])
     async with world(database, kv.url) as w:
         w.start_worker()
         await w.send(id="a1", version=1, kinds={"k_put": "one", "k_once": "two"})

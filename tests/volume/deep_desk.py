@@ -119,5 +119,5 @@ async def deep(database: Any, chunk: int = 500) -> AsyncIterator[DeepDesk]:
         await d.rows("select ensure_partitions(%s)", hour.now)
         landscape = {TENANT: d.setup}
         d.worker.landscape = d.worker.pump.landscape = landscape
-        d.worker.planner = Planner(d.worker.planner.pool, d.leases, landscape, d.now, d.worker.pump.wanted.set)
+        d.worker.planner = Planner(d.worker.planner.loans, d.leases, landscape, d.now, d.worker.pump.wanted.set)
         yield DeepDesk(d, erp, hour, World(firm=firm))

@@ -219,7 +219,7 @@ async def test_D5_one_lost_shard_does_not_cost_the_outcomes_of_the_others(databa
         await d.rows("update shards set owner = 'w2', epoch = epoch + 1 where shard = %s returning 1", lost)
         await d.worker.pump.drain()
         statuses = await d.rows("select distinct status from replicas where shard <> %s", lost)
-    assert [row["status"] for row in statuses] == ["written"]
+    assert [row["status"] for row in statuses] == ["in_step"]
 
 
 async def test_D5_the_fence_refuses_an_old_epoch(database: Database) -> None:

@@ -14,11 +14,12 @@ from uuid import UUID
 
 import psycopg
 from psycopg.rows import dict_row
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import PoolTimeout
 
 from tieline.engine.crashpoints import crash_point
 from tieline.engine.holds import NewHold, lift_subjects, raise_holds
 from tieline.engine.leases import LeaseLost, Leases, fence
+from tieline.engine.loans import Loans
 from tieline.engine.planning.parts import part_in
 from tieline.engine.records import Applied, Arrival, apply_changes
 from tieline.engine.rows import Cursor, Row, tenant_transaction, write
@@ -52,13 +53,13 @@ class Intake:
 
     def __init__(
         self,
-        pool: AsyncConnectionPool[Any],
+        loans: Loans,
         leases: Leases,
         landscape: Landscape,
         clock: Callable[[], datetime],
         on_change: Callable[[], None],
     ) -> None:
-        self.pool, self.leases, self.landscape, self.clock, self.on_change = pool, leases, landscape, clock, on_change
+        self.loans, self.leases, self.landscape, self.clock, self.on_change = loans, leases, landscape, clock, on_change
         self._under_way: dict[UUID, int] = {}  # input -> shard
         self._batches: set[asyncio.Task[None]] = set()
 
@@ -96,7 +97,7 @@ class Intake:
         shards = list(self.leases.held)
         if not shards:
             return []
-        async with self.pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+        async with self.loans.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(
                 "select * from claim_intake(%s::smallint[], %s, %s::uuid[])",
                 (shards, CLAIM_MAX, list(self._under_way)),
@@ -104,7 +105,7 @@ class Intake:
             return [row for row in await cursor.fetchall() if row["tenant_id"] in self.landscape]
 
     async def _handle(self, setup: TenantSetup, system: str, claims: Sequence[Row]) -> None:
-        async with self.pool.connection() as connection, tenant_transaction(connection, setup.tenant) as cursor:
+        async with self.loans.connection() as connection, tenant_transaction(connection, setup.tenant) as cursor:
             await cursor.execute(_LOAD, (setup.tenant, [claim["input_id"] for claim in claims]))
             steps = [Step(row=row) for row in await cursor.fetchall()]
         await _fetch_thin(setup, system, steps)
@@ -117,7 +118,7 @@ class Intake:
     async def _store(self, setup: TenantSetup, steps: Sequence[Step]) -> None:
         """One transaction; a batch that the store refuses is halved until the poison input stands alone (F50)."""
         try:
-            async with self.pool.connection() as connection, tenant_transaction(connection, setup.tenant) as cursor:
+            async with self.loans.connection() as connection, tenant_transaction(connection, setup.tenant) as cursor:
                 await fence(cursor, self.leases, {step.row["shard"] for step in steps})
                 await _finish(cursor, setup, steps, self.clock())
                 crash_point("before_apply_commit")

@@ -17,6 +17,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from tieline.engine.budgets.share import leave as leave_budgets
 from tieline.engine.intake import Intake
 from tieline.engine.leases import Leases
+from tieline.engine.loans import Loans
 from tieline.engine.planning.planner import Planner
 from tieline.engine.polling import Polling
 from tieline.engine.pumps.pump import BUSY, GATHER_S, Pump
@@ -24,6 +25,7 @@ from tieline.engine.pumps.takeover import take_over
 from tieline.ports.landscape import Cipher, Landscape
 
 FINISHERS = 2  # while one waits for its commit, the other takes what has finished since
+FULL = 32  # a round that took so much (the least share of a shard) may have left something
 IDLE_S = 0.5  # how long a loop waits when nobody wakes it: notices may get lost, work may not
 log = structlog.get_logger("tieline.worker")
 _AWAY = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, OSError)
@@ -45,9 +47,10 @@ class Worker:
         self.pool, self.conninfo, self.landscape, self.clock = pool, conninfo, landscape, clock
         self.leases = Leases(worker=worker_id, lease_s=lease_s)
         self._intake_wanted, self._plan_wanted = asyncio.Event(), asyncio.Event()
-        self.pump = Pump(pool, self.leases, landscape, cipher, clock, self._plan_wanted.set)
-        self.planner = Planner(pool, self.leases, landscape, clock, self.pump.wanted.set)
-        self.intake = Intake(pool, self.leases, landscape, clock, self._plan_wanted.set)
+        self.loans = Loans(pool)
+        self.pump = Pump(self.loans, self.leases, landscape, cipher, clock, self._plan_wanted.set)
+        self.planner = Planner(self.loans, self.leases, landscape, clock, self.pump.wanted.set)
+        self.intake = Intake(self.loans, self.leases, landscape, clock, self._plan_wanted.set)
         self.polling = Polling(pool, self.leases, landscape, self._intake_wanted.set)
         self._inherited: set[int] = set()  # shards taken whose former owner's calls are not resolved yet
         self._stopping = asyncio.Event()
@@ -80,6 +83,7 @@ class Worker:
         for one in lasting:
             one.cancel()
         await asyncio.gather(*lasting, return_exceptions=True)
+        await self.loans.give_back()
         with contextlib.suppress(*_AWAY):
             async with self.pool.connection() as connection:
                 await self.leases.leave(connection)
@@ -88,14 +92,14 @@ class Worker:
     async def _loop(
         self, name: str, round_: Callable[[], Awaitable[int]], wanted: asyncio.Event | None, idle_s: float = IDLE_S
     ) -> None:
-        """Rounds without pause while there is work; otherwise wait to be woken."""
+        """Rounds without pause while they come back full; otherwise wait to be woken."""
         while not self._stopping.is_set():
             if wanted is not None:
                 wanted.clear()
                 if len(self.pump.under_way) >= BUSY:
                     await asyncio.sleep(GATHER_S)  # under load a round takes what a few milliseconds bring
             done = await self._guarded(name, round_)
-            if done:
+            if done >= FULL:
                 continue
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for((wanted or self._stopping).wait(), timeout=idle_s)

@@ -9,15 +9,15 @@ from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
-from psycopg_pool import AsyncConnectionPool
 
 from tieline.engine.holds import NewHold, raise_holds
 from tieline.engine.leases import LeaseLost, Leases
+from tieline.engine.loans import Loans
 from tieline.engine.planning.plan import plan_lanes
-from tieline.engine.rows import tenant_transaction, write
+from tieline.engine.rows import ask, tenant_transaction, write
 from tieline.ports.landscape import Landscape, TenantSetup
 
-CLAIM_MAX = 200
+CLAIM_MAX = 48  # small enough that what was planned first is under way while the next are planned
 
 
 class Planner:
@@ -25,13 +25,13 @@ class Planner:
 
     def __init__(
         self,
-        pool: AsyncConnectionPool[Any],
+        loans: Loans,
         leases: Leases,
         landscape: Landscape,
         clock: Callable[[], datetime],
         on_change: Callable[[], None],
     ) -> None:
-        self.pool, self.leases, self.landscape, self.clock, self.on_change = pool, leases, landscape, clock, on_change
+        self.loans, self.leases, self.landscape, self.clock, self.on_change = loans, leases, landscape, clock, on_change
         self._again = False
 
     async def round(self) -> int:
@@ -39,7 +39,7 @@ class Planner:
         shards = list(self.leases.held)
         if not shards:
             return 0
-        async with self.pool.connection() as connection:
+        async with self.loans.connection() as connection:
             lanes = await self._claims(connection, shards)
             for tenant, some in lanes.items():
                 await self._plan(connection, self.landscape[tenant], some)
@@ -48,12 +48,12 @@ class Planner:
 
     async def _claims(self, connection: psycopg.AsyncConnection[Any], shards: list[int]) -> dict[str, dict[str, int]]:
         lanes: dict[str, dict[str, int]] = defaultdict(dict)
-        async with connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute("select * from claim_dirty(%s::smallint[], %s)", (shards, CLAIM_MAX))
-            for row in await cursor.fetchall():
+        async with connection.pipeline(), connection.cursor(row_factory=dict_row) as cursor:
+            dirty = await ask(cursor, _DIRTY, (shards, CLAIM_MAX))
+            wakes = await ask(cursor, _WAKES, (shards, self.clock(), CLAIM_MAX))
+            for row in await dirty.fetchall():
                 lanes[row["tenant_id"]][row["lane"]] = row["dirty_id"]
-            await cursor.execute("select * from claim_wakes(%s::smallint[], %s, %s)", (shards, self.clock(), CLAIM_MAX))
-            for row in await cursor.fetchall():
+            for row in await wakes.fetchall():
                 lanes[row["tenant_id"]].setdefault(row["lane"], 0)
         return {tenant: some for tenant, some in lanes.items() if tenant in self.landscape}
 
@@ -96,6 +96,8 @@ async def _poisoned(
         await write(cursor, _ANSWERED, [{"lane": lane, "upto": upto} for lane, upto in lanes.items()], tenant)
 
 
+_DIRTY = "select * from claim_dirty(%s::smallint[], %s)"
+_WAKES = "select * from claim_wakes(%s::smallint[], %s, %s)"
 _ANSWERED = """delete from lane_dirty d
 using (select %s::text as tenant_id, r.* from jsonb_to_recordset(%s::jsonb) as r(lane text, upto bigint)) s
 where d.tenant_id = s.tenant_id and d.lane = s.lane and d.dirty_id <= s.upto"""

@@ -15,7 +15,7 @@ from tieline.engine.holds import lift_subjects, raise_holds
 from tieline.engine.lanes import wake
 from tieline.engine.leases import Leases, fence_sent
 from tieline.engine.pumps.envelopes import envelope_of
-from tieline.engine.pumps.outcomes import lanes_concerned, push_hold
+from tieline.engine.pumps.outcomes import Stored, lanes_concerned, push_hold
 from tieline.engine.rows import Cursor, Row, ask, tenant_transaction, write
 from tieline.engine.verdict import Verdict, backoff, judge_read
 from tieline.kit.canonical import Json, plain
@@ -60,7 +60,7 @@ def unequal(planned: Json, seen: Json) -> dict[str, Any]:
 
 async def flush_readings(
     connection: AsyncConnection[Any], leases: Leases, setup: TenantSetup, readings: Sequence[Reading], now: datetime
-) -> None:
+) -> Stored:
     """Store what was seen. Raises LeaseLost."""
     async with tenant_transaction(connection, setup.tenant) as cursor:
         fenced = await fence_sent(cursor, leases, {r.replica["shard"] for r in readings})
@@ -79,9 +79,11 @@ async def flush_readings(
         await raise_holds(cursor, setup.tenant, holds)
         await lift_subjects(cursor, setup.tenant, "push", [m["replica_id"] for m in moves if m["status"] == "in_step"])
         lanes = await lanes_concerned(cursor, setup.tenant, [m for m in moves if m["wakes"]])
-        await wake(cursor, setup.tenant, lanes - await _busy_lanes(cursor, setup.tenant, lanes))
+        quiet = lanes - await _busy_lanes(cursor, setup.tenant, lanes)
+        await wake(cursor, setup.tenant, quiet)
         crash_point("before_observe_commit")
     crash_point("after_observe_commit")
+    return Stored(woken=bool(quiet))
 
 
 async def _busy_lanes(cursor: Cursor, tenant: str, lanes: set[str]) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,14 +17,23 @@ from tieline.engine.lanes import wake
 from tieline.engine.leases import Leases, fence_sent
 from tieline.engine.pumps.calls import Outcome
 from tieline.engine.pumps.evidence import of_call
+from tieline.engine.pumps.intents import Claim
 from tieline.engine.rows import Cursor, Row, ask, tenant_transaction, write
 from tieline.kit.canonical import plain
 from tieline.ports.landscape import TenantSetup
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What a flush brought about: claims that are due now, and whether a lane was woken."""
+
+    due: Sequence[Claim] = ()
+    woken: bool = False
+
+
 async def flush_outcomes(
     connection: AsyncConnection[Any], leases: Leases, setup: TenantSetup, outcomes: Sequence[Outcome], now: datetime
-) -> None:
+) -> Stored:
     """Store what became of these effects. Raises LeaseLost: then they are the successor's to find out."""
     outcomes = [
         o for o in outcomes if leases.held.get(o.sending.shard) == o.sending.epoch
@@ -34,14 +44,16 @@ async def flush_outcomes(
         await fenced.check()
         replicas = {row["replica_id"]: row for row in await locked.fetchall()}
         moves = [_move(outcome, replicas[outcome.sending.replica_id], now) for outcome in outcomes]
-        await write(cursor, _SETTLE, [_effect(outcome, now) for outcome in outcomes], setup.tenant)
-        await write(cursor, _MOVE, moves, setup.tenant)
-        await write(cursor, _DUE, [move for move in moves if move["step"]], setup.tenant)
-        await release_waiting(cursor, setup.tenant, [move for move in moves if move["settled"]], now)
+        settled = [_effect(o, now) | move for o, move in zip(outcomes, moves, strict=True)]
+        await write(cursor, _SETTLE, settled, setup.tenant)
+        freed = await release_waiting(cursor, setup.tenant, [move for move in moves if move["settled"]], now)
         await _tell(cursor, setup, outcomes, replicas)
-        await wake(cursor, setup.tenant, await lanes_concerned(cursor, setup.tenant, [m for m in moves if m["wakes"]]))
+        lanes = await lanes_concerned(cursor, setup.tenant, [m for m in moves if m["wakes"]])
+        await wake(cursor, setup.tenant, lanes)
         crash_point("before_outcome_commit")
     crash_point("after_outcome_commit")
+    due = [{"tenant_id": setup.tenant, **move} for move in moves if move["step"] and move["due_at"] <= now]
+    return Stored(due=[*due, *freed], woken=bool(lanes))
 
 
 def _effect(outcome: Outcome, now: datetime) -> dict[str, Any]:
@@ -49,7 +61,7 @@ def _effect(outcome: Outcome, now: datetime) -> dict[str, Any]:
     settled = verdict.state in ("ok", "ambiguous") or verdict.next == "hold"
     return {
         "k": sending.key, "intended_at": sending.intended_at, "state": verdict.state, "settled_at": now if settled else None,
-        "external": plain(outcome.ref) if outcome.ref else None,
+        "answered": plain(outcome.ref) if outcome.ref else None,
         "outcome": {"code": verdict.code, "detail": verdict.detail} if verdict.code else None,
         "settle_after": now + timedelta(seconds=verdict.delay_s) if verdict.state == "unknown" else None, "forget": settled,
     }  # fmt: skip
@@ -110,12 +122,16 @@ def _fence(outcome: Outcome, now: datetime) -> datetime:
     return now + operation.max_life + operation.consistency_window
 
 
-async def release_waiting(cursor: Cursor, tenant: str, settled: Sequence[dict[str, Any]], now: datetime) -> None:
-    """What waited for these revisions, and now for nothing more, becomes due."""
+async def release_waiting(cursor: Cursor, tenant: str, settled: Sequence[dict[str, Any]], now: datetime) -> list[Claim]:
+    """What waited for these revisions, and now for nothing more, becomes due. Returns what may go at once."""
     await write(cursor, _RELEASE, [{"on": m["replica_id"], "revision": m["settled_revision"]} for m in settled], tenant)
-    if settled:
-        freed = [row["replica_id"] for row in await cursor.fetchall()]
-        await cursor.execute(_FREE, {"tenant": tenant, "ids": freed, "now": now})
+    waiting = [row["replica_id"] for row in await cursor.fetchall()] if settled else []
+    if not waiting:
+        return []
+    # Two that release the last two waits of one replica at once would each see the other's: one of them looks again.
+    await cursor.execute(_ONE_OF_THEM, (tenant, sorted(waiting)))
+    await cursor.execute(_FREE, {"tenant": tenant, "ids": waiting, "now": now})
+    return [row for row in await cursor.fetchall() if row["due_at"] <= now]
 
 
 async def lanes_concerned(cursor: Cursor, tenant: str, moves: Sequence[dict[str, Any]]) -> set[str]:
@@ -159,27 +175,29 @@ def push_hold(setup: TenantSetup, replica: Row, code: str, sentence: str, eviden
 
 
 _LOCK = "select * from replicas where tenant_id = %s and replica_id = any(%s) order by replica_id for update"
-_SETTLE = """update effects e set state = r.state, settled_at = r.settled_at, external = coalesce(r.external, e.external),
-  outcome = r.outcome, settle_after = r.settle_after, payload = case when r.forget then null else e.payload end
-from (select %s::text as tenant_id, decode(x.k, 'hex') as key, x.* from jsonb_to_recordset(%s::jsonb) as x(k text,
-  intended_at timestamptz, state text, settled_at timestamptz, external jsonb, outcome jsonb, settle_after timestamptz,
-  forget boolean)) r
-where e.tenant_id = r.tenant_id and e.intended_at = r.intended_at and e.effect_key = r.key"""
-_MOVE = """update replicas p set status = r.status, settled_revision = r.settled_revision,
-  confirmed_revision = r.confirmed_revision, external = r.external, attempts = r.attempts, problem = r.problem,
-  fence_until = r.fence_until, next_actor = r.next_actor, updated_at = now()
-from (select %s::text as tenant_id, x.* from jsonb_to_recordset(%s::jsonb) as x(replica_id text, status text,
-  settled_revision int, confirmed_revision int, external jsonb, attempts int, problem jsonb, fence_until timestamptz,
-  next_actor text)) r
-where p.tenant_id = r.tenant_id and p.replica_id = r.replica_id"""
-_DUE = """insert into due (tenant_id, replica_id, system, shard, step, due_at, priority)
-select %s, replica_id, system, shard, step, due_at, priority
-from jsonb_to_recordset(%s::jsonb) as r(replica_id text, system text, shard smallint, step text, due_at timestamptz,
-  priority smallint)
+_SETTLE = """with r as materialized (
+  select %s::text as tenant_id, decode(x.k, 'hex') as key, x.* from jsonb_to_recordset(%s::jsonb) as x(k text,
+    intended_at timestamptz, state text, settled_at timestamptz, answered jsonb, outcome jsonb, settle_after timestamptz,
+    forget boolean, replica_id text, status text, settled_revision int, confirmed_revision int, external jsonb, attempts int,
+    problem jsonb, fence_until timestamptz, next_actor text, system text, shard smallint, step text, due_at timestamptz,
+    priority smallint)),
+settled as (
+  update effects e set state = r.state, settled_at = r.settled_at, external = coalesce(r.answered, e.external),
+    outcome = r.outcome, settle_after = r.settle_after, payload = case when r.forget then null else e.payload end
+  from r where e.tenant_id = r.tenant_id and e.intended_at = r.intended_at and e.effect_key = r.key),
+moved as (
+  update replicas p set status = r.status, settled_revision = r.settled_revision,
+    confirmed_revision = r.confirmed_revision, external = r.external, attempts = r.attempts, problem = r.problem,
+    fence_until = r.fence_until, next_actor = r.next_actor, updated_at = now()
+  from r where p.tenant_id = r.tenant_id and p.replica_id = r.replica_id)
+insert into due (tenant_id, replica_id, system, shard, step, due_at, priority)
+select tenant_id, replica_id, system, shard, step, due_at, priority from r where step is not null
 on conflict (tenant_id, replica_id) do update set step = excluded.step, due_at = excluded.due_at"""
 _RELEASE = """delete from waits w
 using (select %s::text as tenant_id, x.* from jsonb_to_recordset(%s::jsonb) as x("on" text, revision int)) r
 where w.tenant_id = r.tenant_id and w.on_replica = r."on" and w.on_revision <= r.revision returning w.replica_id"""
+_ONE_OF_THEM = """select 1 from replicas where tenant_id = %s and replica_id = any(%s) and status = 'waiting'
+order by replica_id for update"""
 _FREE = """with freed as (
   update replicas r set status = 'pending', updated_at = now()
   where r.tenant_id = %(tenant)s and r.replica_id = any(%(ids)s) and r.status = 'waiting'
@@ -188,7 +206,8 @@ _FREE = """with freed as (
 insert into due (tenant_id, replica_id, system, shard, step, due_at, priority)
 select tenant_id, replica_id, system, shard, 'push', greatest(fence_until, %(now)s),
   case nature when 'act' then 1 when 'movement' then 3 when 'state' then 5 else 7 end from freed
-on conflict (tenant_id, replica_id) do update set step = 'push', due_at = excluded.due_at"""
+on conflict (tenant_id, replica_id) do update set step = 'push', due_at = excluded.due_at
+returning tenant_id, replica_id, system, shard, step, due_at"""
 _READERS = """select distinct d.lane from dependencies d
 join records r on r.tenant_id = d.tenant_id and r.kind = d.kind and r.record_id = d.record_id
 where d.tenant_id = %s and r.lane = any(%s)"""

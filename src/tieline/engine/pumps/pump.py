@@ -5,26 +5,26 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
-from psycopg_pool import AsyncConnectionPool
 
 from tieline.engine.budgets.budgets import Budgets
 from tieline.engine.budgets.criticality import of_nature
 from tieline.engine.budgets.share import RENEW_S
 from tieline.engine.budgets.sweep import Sweep
 from tieline.engine.leases import LeaseLost, Leases
+from tieline.engine.loans import Loans
 from tieline.engine.pumps.bulk import batches, send_batch
 from tieline.engine.pumps.calls import Outcome, look
 from tieline.engine.pumps.intents import Claim, Sending, write_intents
 from tieline.engine.pumps.looks import load_unknown
 from tieline.engine.pumps.observe import Reading, flush_readings, load_written, read_back
-from tieline.engine.pumps.outcomes import flush_outcomes
+from tieline.engine.pumps.outcomes import Stored, flush_outcomes
 from tieline.engine.pumps.poison import without_poison
 from tieline.engine.pumps.takeover import committed_but_unsent
 from tieline.engine.rows import Row, tenant_transaction
@@ -51,14 +51,14 @@ class Pump:
 
     def __init__(
         self,
-        pool: AsyncConnectionPool[Any],
+        loans: Loans,
         leases: Leases,
         landscape: Landscape,
         cipher: Cipher,
         clock: Callable[[], datetime],
         on_change: Callable[[], None],
     ) -> None:
-        self.pool, self.leases, self.landscape, self.cipher, self.clock = pool, leases, landscape, cipher, clock
+        self.loans, self.leases, self.landscape, self.cipher, self.clock = loans, leases, landscape, cipher, clock
         self.on_change = on_change
         self.wanted = asyncio.Event()
         self.under_way: dict[Key, int] = {}  # (tenant, replica) -> shard
@@ -73,19 +73,24 @@ class Pump:
     # -- claiming ---------------------------------------------------------------------------------------------------
 
     async def claim(self) -> int:
-        """One round: claim, write intents, start calls. Returns how many calls were started."""
+        """One round: claim, write intents, start calls. Returns how many were claimed."""
         shards = list(self.leases.held)
         if not shards:
             return 0
-        async with self.pool.connection() as connection:
+        async with self.loans.connection() as connection:
             await self.budgets.refresh(connection)
             claims = await self._due(connection, shards)
             await self.budgets.refresh(connection, claims)
             claims = self.budgets.take(claims, self._load)
-            by_tenant: dict[str, list[Claim]] = defaultdict(list)
-            for claim in claims:
-                by_tenant[claim["tenant_id"]].append(claim)
-            return sum([await self._start(connection, self.landscape[t], rows) for t, rows in by_tenant.items()])
+            await self._start_all(connection, claims)
+        return len(claims)
+
+    async def _start_all(self, connection: psycopg.AsyncConnection[Any], claims: Sequence[Claim]) -> None:
+        by_tenant: dict[str, list[Claim]] = defaultdict(list)
+        for claim in claims:
+            by_tenant[claim["tenant_id"]].append(claim)
+        for tenant, rows in by_tenant.items():
+            await self._start(connection, self.landscape[tenant], rows)
 
     async def _due(self, connection: psycopg.AsyncConnection[Any], shards: list[int]) -> list[Claim]:
         """While there is plenty a claim looks at a part of the shards, each in its turn: it costs what it takes."""
@@ -106,47 +111,64 @@ class Pump:
 
     async def _start(
         self, connection: psycopg.AsyncConnection[Any], setup: TenantSetup, claims: Sequence[Claim]
-    ) -> int:
+    ) -> None:
+        """Start what nobody else of this worker has started meanwhile."""
+        reserved: dict[Key, int] = {}
         steps: dict[str, list[Claim]] = defaultdict(list)
         for claim in claims:
-            if claim["system"] in setup.systems:
+            key = (setup.tenant, claim["replica_id"])
+            if claim["system"] in setup.systems and key not in self.under_way:
+                reserved[key] = claim["shard"]
                 steps[claim["step"]].append(claim)
-        started = 0
+        self.under_way.update(reserved)
+        spawned: set[Key] = set()
+        try:
+            await self._start_steps(connection, setup, steps, spawned)
+        finally:
+            for key in reserved.keys() - spawned:
+                self.under_way.pop(key, None)
+
+    async def _start_steps(
+        self,
+        connection: psycopg.AsyncConnection[Any],
+        setup: TenantSetup,
+        steps: Mapping[str, Sequence[Claim]],
+        spawned: set[Key],
+    ) -> None:
         if steps["push"]:
-            started += await self._start_pushes(connection, setup, steps["push"])
+            for batch in batches(await self._intents(connection, setup, steps["push"])):
+                names = [(one.replica_id, one.shard) for one in batch]
+                spawned |= self._spawn(setup, batch[0].system, names, self._send(setup, batch))
         if not (steps["look"] or steps["observe"]):
-            return started
+            return
         async with tenant_transaction(connection, setup.tenant) as cursor:
             looks = await load_unknown(cursor, self.leases, setup, _ids(steps["look"]), self.cipher)
             written = await load_written(cursor, setup.tenant, _ids(steps["observe"]))
         for sending in looks:
-            self._spawn(setup, sending.system, [(sending.replica_id, sending.shard)], self._look(setup, sending))
+            names = [(sending.replica_id, sending.shard)]
+            spawned |= self._spawn(setup, sending.system, names, self._look(setup, sending))
         for rows in _by_kind(written):
             names = [(row["replica_id"], row["shard"]) for row in rows]
-            self._spawn(setup, rows[0]["system"], names, self._read(setup, rows))
-        return started + len(looks) + len(written)
+            spawned |= self._spawn(setup, rows[0]["system"], names, self._read(setup, rows))
 
-    async def _start_pushes(
+    async def _intents(
         self, connection: psycopg.AsyncConnection[Any], setup: TenantSetup, claims: Sequence[Claim]
-    ) -> int:
+    ) -> list[Sending]:
         sending: list[Sending] = []
         try:
             await write_intents(connection, self.leases, setup, claims, self.cipher, self.clock(), sending)
         except LeaseLost:
-            return 0
+            return []
         except psycopg.Error:
             self._doubtful += sending
             raise
-        for batch in batches(sending):
-            names = [(one.replica_id, one.shard) for one in batch]
-            self._spawn(setup, batch[0].system, names, self._send(setup, batch))
-        return len(sending)
+        return sending
 
     # -- calling ----------------------------------------------------------------------------------------------------
 
     def _spawn(
         self, setup: TenantSetup, system: str, replicas: Sequence[tuple[str, int]], call: Coroutine[Any, Any, None]
-    ) -> None:
+    ) -> set[Key]:
         key = (setup.tenant, system)
         self._load[key] += 1
         for replica_id, shard in replicas:
@@ -155,6 +177,7 @@ class Pump:
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
         task.add_done_callback(lambda _: self._load.subtract([key]))
+        return {(setup.tenant, replica_id) for replica_id, _ in replicas}
 
     async def _send(self, setup: TenantSetup, batch: Sequence[Sending]) -> None:
         first, heard = batch[0], list[Verdict]()
@@ -220,32 +243,41 @@ class Pump:
                 outcomes[item.sending.tenant].append(item)
             elif item:
                 readings[item[0].replica["tenant_id"]] += item
-        for tenant, some in outcomes.items():
-            await self._flush(flush_outcomes, tenant, some)
-        for tenant, seen in readings.items():
-            await self._flush(flush_readings, tenant, seen)
+        stored = [await self._flush(flush_outcomes, tenant, some) for tenant, some in outcomes.items()]
+        stored += [await self._flush(flush_readings, tenant, seen) for tenant, seen in readings.items()]
         self._forget(outcomes, readings)
-        self.wanted.set()
-        self.on_change()
+        if any(one.woken for one in stored):
+            self.on_change()
+        await self._go_on([claim for one in stored for claim in one.due])
         return len(batch)
 
-    async def _flush(self, flush: Callable[..., Coroutine[Any, Any, None]], tenant: str, items: Sequence[Any]) -> None:
+    async def _go_on(self, due: Sequence[Claim]) -> None:
+        """Start what has just become due without asking for it; under load many are claimed together instead."""
+        if len(self.under_way) >= BUSY or self._busy():
+            self.wanted.set()
+        elif mine := [claim for claim in due if claim["shard"] in self.leases.held]:
+            async with self.loans.connection() as connection:
+                await self.budgets.refresh(connection, mine)
+                await self._start_all(connection, self.budgets.take(mine, self._load))
+
+    async def _flush(
+        self, flush: Callable[..., Coroutine[Any, Any, Stored]], tenant: str, items: Sequence[Any]
+    ) -> Stored:
         """Store results; while the store is away they are kept and tried again: an answer once heard is not lost.
 
         What one result meets, a lost shard or a value that cannot be stored, stays its own affair (F50).
         """
         while True:
             try:
-                async with self.pool.connection() as connection:
-                    await flush(connection, self.leases, self.landscape[tenant], items, self.clock())
-                return
+                async with self.loans.connection() as connection:
+                    return await flush(connection, self.leases, self.landscape[tenant], items, self.clock())
             except (LeaseLost, psycopg.DataError) as error:
                 if len(items) > 1:
-                    await self._flush(flush, tenant, items[: len(items) // 2])
-                    await self._flush(flush, tenant, items[len(items) // 2 :])
-                    return
+                    one = await self._flush(flush, tenant, items[: len(items) // 2])
+                    other = await self._flush(flush, tenant, items[len(items) // 2 :])
+                    return Stored(due=[*one.due, *other.due], woken=one.woken or other.woken)
                 if isinstance(error, LeaseLost) or (storable := without_poison(items[0])) is None:
-                    return
+                    return Stored()
                 items = [storable]
             except (psycopg.OperationalError, psycopg.errors.DeadlockDetected):
                 await asyncio.sleep(0.2)
@@ -262,7 +294,7 @@ class Pump:
         """After a lost COMMIT (F33): what is in the store but was never sent goes back to pending."""
         for tenant in {s.tenant for s in self._doubtful}:
             mine = [s for s in self._doubtful if s.tenant == tenant]
-            async with self.pool.connection() as connection, tenant_transaction(connection, tenant) as cursor:
+            async with self.loans.connection() as connection, tenant_transaction(connection, tenant) as cursor:
                 there = await committed_but_unsent(cursor, tenant, mine)
             self._doubtful = [s for s in self._doubtful if s not in mine]  # only now: the store may still be away
             if there:
@@ -279,7 +311,7 @@ class Pump:
         while self._calls or not self._finished.empty():
             if self._finished.empty():
                 await asyncio.wait(self._calls, timeout=RENEW_S, return_when=asyncio.FIRST_COMPLETED)
-                async with self.pool.connection() as connection:
+                async with self.loans.connection() as connection:
                     await self.budgets.refresh(connection)
             else:
                 await self.finish()

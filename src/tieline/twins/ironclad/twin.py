@@ -50,6 +50,7 @@ class IroncladTwin(Twin):
     def controls(self) -> Sequence[BaseRoute]:
         return [
             Route("/sign/{id}", self._sign, methods=["POST"]),
+            Route("/sign-all", self._sign_all, methods=["POST"]),
             Route("/terminate/{id}", self._terminate, methods=["POST"]),
             Route("/edit/{id}", self._edit, methods=["POST"]),
         ]
@@ -85,7 +86,15 @@ class IroncladTwin(Twin):
     async def _sign(self, request: Request) -> Response:
         """The last signature arrives: `{"at"?: instant, "events"?: […]}`. Signing again only announces again."""
         given = await body(request) if await request.body() else {}
-        record = self._records.known(request.path_params["id"])
+        return answer({"record": self._signed(request.path_params["id"], given)})
+
+    async def _sign_all(self, request: Request) -> Response:
+        """Many last signatures at once: `{"ids": […]}`, each as in `sign`."""
+        given = await body(request)
+        return answer({"signed": len([self._signed(one, given) for one in given["ids"]])})
+
+    def _signed(self, record_id: str, given: Json) -> Json:
+        record = self._records.known(record_id)
         before = {**record, "properties": dict(record["properties"])}
         if "agreementDate" not in record["properties"]:
             moment = given.get("at") or self.clock.text()
@@ -97,7 +106,7 @@ class IroncladTwin(Twin):
         if "workflow_completed" in _events(given):
             ids = {"workflowID": secrets.token_hex(12), "templateID": secrets.token_hex(12)}
             self._hooks.announce("workflow_completed", {**ids, "recordIDs": [record["id"]]}, record["id"])
-        return answer({"record": record})
+        return record
 
     async def _terminate(self, request: Request) -> Response:
         return await self._changed(

@@ -30,7 +30,7 @@ from tieline.entrypoints.chaos.run import Run, rehearsed  # noqa: E402
 from tieline.twins.process import Served, served  # noqa: E402
 
 _LEDGERS: list[str] = []
-SEEDS, SAFETY_S = 21, 3.5
+SEEDS, SAFETY_S = 21, 2.5
 KILLS = int(os.environ.get("TIELINE_CHAOS_KILLS", "120"))
 
 

@@ -88,7 +88,13 @@ class Hub:
 
     async def _holds(self, request: Request) -> Response:
         unread = {**HOLD, "code": "MAPPING_MISSING", "sentence": "legalEntity is 'DE09'.", "contract_id": None}
-        lost = {**HOLD, "hold_id": "h9", "code": "AMBIGUOUS", "subject": "netsuite/invoice/inv_1", "contract_id": "con_1"}
+        lost = {
+            **HOLD,
+            "hold_id": "h9",
+            "code": "AMBIGUOUS",
+            "subject": "netsuite/invoice/inv_1",
+            "contract_id": "con_1",
+        }
         return JSONResponse({"holds": [{**HOLD, "contract_id": "con_1"}, unread, lost], "next_cursor": None})
 
     async def _trace(self, request: Request) -> Response:

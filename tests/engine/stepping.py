@@ -123,9 +123,7 @@ class Desk:
             for one in changes
         ]
         async with self.pool.connection() as connection, tenant_transaction(connection, TENANT) as cursor:
-            return await apply_changes(
-                cursor, TENANT, arrivals, self.setup.describe, self.now(), part_in(self.setup)
-            )
+            return await apply_changes(cursor, TENANT, arrivals, self.setup.describe, self.now(), part_in(self.setup))
 
     async def plan(self, *lanes: str) -> None:
         """Plan what was woken, or exactly `lanes`."""

@@ -16,7 +16,6 @@ from stepping import Desk, Shelf, desk
 from world import TENANT
 
 from flows.world import FIRM, NOON, World
-from tieline.engine.planning.planner import Planner
 from tieline.flows.registry import all_flows
 from tieline.kit.canonical import plain
 from tieline.kit.ids import uuid7
@@ -119,5 +118,5 @@ async def deep(database: Any, chunk: int = 500) -> AsyncIterator[DeepDesk]:
         await d.rows("select ensure_partitions(%s)", hour.now)
         landscape = {TENANT: d.setup}
         d.worker.landscape = d.worker.pump.landscape = landscape
-        d.worker.planner = Planner(d.worker.planner.loans, d.leases, landscape, d.now, d.worker.pump.wanted.set)
+        d.worker.planner.landscape = landscape
         yield DeepDesk(d, erp, hour, World(firm=firm))

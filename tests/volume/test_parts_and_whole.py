@@ -138,3 +138,27 @@ async def test_an_approved_retro_difference_stays_dealt_with_when_the_day_is_pla
         await d.say(entry("te_2", "2026-03-10", "1", narrative="beside it"))
         await d.d.settle()
         assert await d.d.open_holds() == []
+
+
+async def test_hours_of_a_withdrawn_invoice_are_billed_by_the_next_one(database: Database) -> None:
+    """The ERP shows a cent more: its draft is taken back, and its charges are free again."""
+
+    def a_cent_more(doc: Any) -> Any:
+        wrong = {"amount": "1904.01", "currency": "EUR"}
+        return {**doc, "total": wrong} if "lines" in doc and d.erp.show is a_cent_more else doc
+
+    async with deep(database) as d:
+        await d.say(contract(*LINES), client(), entry("te_1", "2026-03-10", "8"), request("rq_1"))
+        await d.d.settle()
+        d.erp.show = a_cent_more
+        await d.release()
+        for _ in range(8):
+            await d.d.settle()
+        assert await d.d.open_holds() == ["INVOICE_DIFFERS"]
+        d.erp.show = lambda doc: doc
+        await d.say(request("rq_2"))
+        await d.d.settle()
+        await d.release()
+        await d.d.settle()
+        assert len(await d.minted("invoice")) == 2
+        assert await d.d.open_holds() == []

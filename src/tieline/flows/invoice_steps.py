@@ -28,7 +28,8 @@ def steps_of(view: ContractView, invoice: Invoice, doc: Json) -> Iterator[Decisi
     covered = digest(doc).hex()
     approval = view.approval(f"invoice:{invoice.id}", covered)
     yield _prepared(invoice, covered)
-    yield from taken_up(view, invoice)
+    if withdrawn is None:
+        yield from taken_up(view, invoice)
     if withdrawn is not None:
         yield from _stays_withdrawn(view, invoice, withdrawn)
     elif approval is None:

@@ -33,7 +33,7 @@ MATRIX: Mapping[str, Mapping[str, str]] = {
     "seals": {API: "S", SCHEDULER: "SI"},
     "sealed_lanes": {API: "S", SCHEDULER: "SIU"},
     "feed_heads": {API: "S", SCHEDULER: "SIU"},
-    "feed_epochs": {API: "S", SCHEDULER: "SI"},
+    "feed_epochs": {WORKER: "S", API: "S", SCHEDULER: "SI"},
     "lanes": {WORKER: "SIU", API: "SIU", SCHEDULER: "SU"},
     "lane_dirty": {WORKER: "SID", API: "SI", SCHEDULER: "SI"},
     "dependencies": {WORKER: "SIUD", API: "S", SCHEDULER: "S"},

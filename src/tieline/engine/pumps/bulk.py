@@ -23,10 +23,12 @@ Keep = Callable[[Sending, Outcome | None], None]
 
 
 def batches(sending: Iterable[Sending]) -> list[list[Sending]]:
-    """Groups of one (system, kind) up to what the operation takes; ends, class N and everything else one by one."""
+    """Groups of one (system, kind) up to what the operation takes; ends, class N, after a restore, and everything else one by one."""
     groups: dict[tuple[str, ...], list[Sending]] = defaultdict(list)
     for one in sending:
-        alone = one.verb != "put" or one.operation.batch < 2 or one.operation.op_class is OperationClass.N
+        alone = (
+            one.verb != "put" or one.operation.batch < 2 or one.operation.op_class is OperationClass.N or one.careful
+        )
         groups[(one.system, one.envelope.kind, one.replica_id if alone else "")].append(one)
     return [g[n : n + g[0].operation.batch] for g in groups.values() for n in range(0, len(g), g[0].operation.batch)]
 

@@ -16,10 +16,11 @@ from tieline.engine.pumps.envelopes import effect_key, envelope_of, sealed, unse
 from tieline.engine.rows import Cursor, Row, ask, tenant_transaction, write
 from tieline.kit.canonical import digest
 from tieline.ports.landscape import Cipher, TenantSetup
-from tieline.ports.systems import Envelope, Operation
+from tieline.ports.systems import Envelope, Operation, OperationClass
 
 Claim = Row  # tenant_id, replica_id, system, shard, step
 SENDABLE = ("pending", "unknown")
+_FORGETTABLE = (OperationClass.Q, OperationClass.N, OperationClass.K_PUT)  # a key sent once is recognised by the system
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,7 @@ class Sending:
     envelope: Envelope
     attempts: int
     nature: str
+    careful: bool = False  # the system may know this effect although we do not: a restore forgot it (F40)
 
 
 async def write_intents(
@@ -137,6 +139,7 @@ def _sending(
         tenant=setup.tenant, replica_id=row["replica_id"], lane=row["lane"], system=row["system"], shard=row["shard"],
         epoch=leases.held.get(row["shard"], -1), key=key, intended_at=known["intended_at"] if known else now, verb=verb,
         how=row["ended"] or "", operation=operation, envelope=envelope, attempts=row["attempts"], nature=row["nature"],
+        careful=row["restored"] and operation.op_class in _FORGETTABLE,
     )  # fmt: skip
 
 
@@ -183,7 +186,9 @@ def _effect(setup: TenantSetup, leases: Leases, s: Sending, cipher: Cipher) -> d
     }  # fmt: skip
 
 
-_READY = """select r.*, l.wanted, l.planned, l.sweep,
+_READY = """select r.*,
+  exists (select 1 from feed_epochs f where f.tenant_id = r.tenant_id and f.started_at > now() - interval '1 day') as restored,
+  l.wanted, l.planned, l.sweep,
   exists (select 1 from dependencies d join records c
     on c.tenant_id = d.tenant_id and c.kind = d.kind and c.record_id = d.record_id and c.version > d.version
     where d.tenant_id = r.tenant_id and d.lane = r.planned_by) as outdated,

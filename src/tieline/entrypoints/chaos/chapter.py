@@ -221,7 +221,7 @@ def _roles(stage: Stage, draw: Draw | None = None) -> list[Role]:
 
 
 @contextlib.asynccontextmanager
-async def _calm(stage: Stage, killer: Killer) -> AsyncIterator[None]:
+async def calm(stage: Stage, killer: Killer) -> AsyncIterator[None]:
     children: list[Child] = []
     for n, role in enumerate(_roles(stage)):
         children.append(await killer.calm(role, f"calm-{role.name}-{n}"))
@@ -240,7 +240,7 @@ async def _liveness(scene: _Scene, killer: Killer, work: asyncio.Task[None]) -> 
     scene.network.heal()
     killer.ledger.unexpected = [line for line in killer.ledger.unexpected if "by itself" not in line]
     began = time.monotonic()
-    async with _calm(scene.stage, killer):
+    async with calm(scene.stage, killer):
         try:
             await asyncio.wait_for(asyncio.shield(work), QUIET_WITHIN_S)
             await until(
@@ -256,7 +256,7 @@ async def _judged(scene: _Scene) -> None:
     chapter = scene.chapter
     killer = Killer(scene.born, scene.stage.folder, random.Random(0), lambda: 0, ledger=chapter.ledger)
     in_time = all(one.in_time for one in chapter.rounds)
-    async with _calm(scene.stage, killer):
+    async with calm(scene.stage, killer):
         reused = await reuse_an_id(scene.stage, scene.firm)
         longest = max(one.quiet_s for one in chapter.rounds)
         evidence = await asyncio.to_thread(
@@ -277,7 +277,7 @@ async def fault_free(signed: Sequence[Paper]) -> state.State:
         async with nursery(stage.folder / "nursery.log", [PARTS]) as born:
             killer = Killer(born, stage.folder, random.Random(0), lambda: 0)
             key = await api_key(stage)
-            async with sender(stage.edges, key, stage.inbox_secret, 0) as hands, _calm(stage, killer):
+            async with sender(stage.edges, key, stage.inbox_secret, 0) as hands, calm(stage, killer):
                 firm = Firm(stage.clm, hands, patience_s=QUIET_WITHIN_S + len(signed))
                 await _work(firm, signed, first=True)
                 await until("all queues are empty", partial(quiet, stage), QUIET_WITHIN_S)

@@ -16,10 +16,12 @@ def summary(found: Found) -> str:
     victims = ", ".join(f"{count} {name}" for name, count in sorted(kills.items()) if name != "total")
     held = [name for name, one in found["invariants"].items() if one["ok"]]
     lines = [
-        f"chaos: seed {found['seed']}, commit {found['commit']}, {found['rounds']} rounds in {found['duration_s'] / 60:.1f} minutes, "
-        f"{kills['total']} kills ({victims}), {found['sleeps']} stopped beyond their lease, {points['distinct']} distinct crash "
-        f"points, in flight at kills max {flight['max']} total {flight['total']}, {found['network_faults']['total']} faults of "
-        f"the network, {found.get('inputs', 0)} inputs, {found.get('effects', 0)} effects: {found['verdict'].upper()} ({' '.join(held)})",
+        f"chaos: seed {found['seed']}, commit {found['commit']}, "
+        f"{found['rounds']} rounds in {found['duration_s'] / 60:.1f} minutes, "
+        f"{kills['total']} kills ({victims}), {found['sleeps']} stopped beyond their lease, {points['distinct']} "
+        f"distinct crash points, in flight at kills max {flight['max']} total {flight['total']}, "
+        f"{found['network_faults']['total']} faults of the network, {found.get('inputs', 0)} inputs, {found.get('effects', 0)} effects: "
+        f"{found['verdict'].upper()} ({' '.join(held)})",
         *(f"  {what}: {_times(times)}" for what, times in found["recovery"].items()),
         *(f"  broken {name}: {one['wrong'][0]}" for name, one in found["invariants"].items() if not one["ok"]),
     ]
@@ -51,7 +53,7 @@ def page(found: Found, on: date) -> str:
 `{found["command"]}` at commit `{found["commit"]}` (version {found["version"]}), {found["duration_s"] / 60:.0f} minutes,
 {found["rounds"]} seeds in {found["chapters"]} chapters: **{found["verdict"]}**.
 
-N = {found["kills"]["total"]} kills: zero failures say only that the rate of failures is below 3/N = {_rate(found["kills"]["total"])} (95 %).
+N = {found["kills"]["total"]} kills: zero failures say only that fewer than {_rate(found["kills"]["total"])} of kills fail (3/N, 95 %).
 
 | killed with SIGKILL | times |
 |---|---|

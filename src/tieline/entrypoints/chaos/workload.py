@@ -27,6 +27,9 @@ class Firm:
     invoices: dict[tuple[str, int], str] = field(default_factory=dict)  # (contract, 0 or 1) -> invoice
     releases: list[tuple[str, str]] = field(default_factory=list)  # (invoice, digest) that was answered yes
     events: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sheets: dict[tuple[str, int], dict[str, Any]] = field(
+        default_factory=dict
+    )  # (contract, number of the entry) -> event
 
     async def through(self, paper: Paper) -> None:
         """From signature to ledger."""
@@ -36,6 +39,11 @@ class Firm:
             await self.sign(amendment)
             await self._renumber(paper, number)
             await self._until(f"amendment {number} of {paper.id}", partial(self._amended, paper, number))
+        await self.worked(paper)
+
+    async def worked(self, paper: Paper) -> None:
+        """Hours and invoices of a contract that the hub knows, or has to find out about: also once more after a restore."""
+        await self._until(f"amendments of {paper.id}", partial(self._amended, paper, len(paper.amendments)))
         for number in (0, 1):
             hours = [one for one in paper.hours if one.invoice == number]
             await asyncio.gather(*(self._hand_in(paper, one) for one in hours))
@@ -54,10 +62,12 @@ class Firm:
         await asyncio.to_thread(self.clm.control, f"edit/{paper.record['id']}", document)
 
     async def _hand_in(self, paper: Paper, one: Hours) -> None:
-        event = inbox.approved_hours(
-            contract_id=paper.id, line_id=paper.line(one.line), resource_id=one.who, work_date=one.on, hours=one.hours,
-            narrative=f"Piece of work {one.number}",
-        )  # fmt: skip
+        if (paper.id, one.number) not in self.sheets:
+            self.sheets[paper.id, one.number] = inbox.approved_hours(
+                contract_id=paper.id, line_id=paper.line(one.line), resource_id=one.who, work_date=one.on, hours=one.hours,
+                narrative=f"Piece of work {one.number}",
+            )  # fmt: skip
+        event = self.sheets[paper.id, one.number]
         self.events[event["id"]] = event
         await self.sender.event(event)
 

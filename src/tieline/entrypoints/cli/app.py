@@ -9,6 +9,7 @@ import typer
 
 from tieline.entrypoints.cli.commands import (
     audit,
+    backups,
     census,
     evidence,
     hub,
@@ -32,7 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for family in (hub, rehearse, plans, reading, evidence, audit, settings, census, webhooks):
+for family in (hub, rehearse, plans, reading, evidence, audit, backups, settings, census, webhooks):
     family.add_to(app)
 
 

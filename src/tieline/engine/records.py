@@ -85,13 +85,15 @@ async def apply_changes(
     await append_events(cursor, tenant, events)
     await parts_changed(cursor, tenant, parts)
     await _wake_changed(cursor, tenant, lanes, touched)
-    changed = {(row["kind"], row["record_id"]): row for row in versions if row["part"] is None}
-    await tell_readers(
-        cursor,
-        tenant,
-        [{"kind": k, "id": i, "lane": r["lane"], "version": r["version"]} for (k, i), r in changed.items()],
-    )
+    await _tell_readers(cursor, tenant, versions)
     return applied
+
+
+async def _tell_readers(cursor: Cursor, tenant: str, versions: Sequence[Row]) -> None:
+    """What is a part of its own lane is read by no other."""
+    newest = {(row["kind"], row["record_id"]): row for row in versions if row["part"] is None}
+    rows = [{"kind": k, "id": i, "lane": row["lane"], "version": row["version"]} for (k, i), row in newest.items()]
+    await tell_readers(cursor, tenant, rows)
 
 
 def _judge(known: Row | None, change: Change) -> str:

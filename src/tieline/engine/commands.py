@@ -17,11 +17,9 @@ from tieline.engine.holds import lift
 from tieline.engine.lanes import lane_row, lock_lanes, set_lanes, wake
 from tieline.engine.ordered import HOLD_RETRIED, HOLD_SETTLED, journal_order
 from tieline.engine.planning.difference import describe_item
-from tieline.engine.planning.lane_plan import LanePlan, plan_lane
-from tieline.engine.planning.load import load_states
+from tieline.engine.planning.dry import dry_plan
+from tieline.engine.planning.lane_plan import LanePlan
 from tieline.engine.planning.proposals import proposal
-from tieline.engine.pools.grants import grant_draws
-from tieline.engine.pools.load import load_draws
 from tieline.engine.rows import Cursor, Row, tenant_transaction, write
 from tieline.kit.errors import Conflict, NotFound
 from tieline.kit.ids import uuid7
@@ -154,9 +152,7 @@ async def _dry_plan(cursor: Cursor, setup: TenantSetup, lane: str, now: datetime
     row = await cursor.fetchone()
     if row is None:
         raise NotFound(f"There is nothing known under {lane.partition(':')[2]}.")
-    states = await load_states(cursor, setup, {lane: row}, learn=False)
-    await load_draws(cursor, setup.tenant, states)
-    return (await grant_draws(cursor, setup, [plan_lane(setup, states[0], now)], now, dry=True))[0]
+    return await dry_plan(cursor, setup, row, now)
 
 
 def _preview(setup: TenantSetup, plan: LanePlan) -> Preview:

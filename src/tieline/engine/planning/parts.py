@@ -93,6 +93,16 @@ async def _chosen(cursor: Cursor, sql: str, given: Mapping[str, object]) -> dict
     return found
 
 
+async def first_parts(cursor: Cursor, setup: TenantSetup, lane: str) -> tuple[str, ...]:
+    """As many parts of a lane as one transaction would plan, whether they are due or not."""
+    kinds = each_kinds(setup)
+    if not kinds:
+        return ()
+    most = min(each.chunk for each in kinds.values())
+    given = {"tenant": setup.tenant, "lanes": [lane], "after": [""], "kinds": list(kinds), "share": most}
+    return tuple((await _chosen(cursor, _SWEEP, given)).get(lane, ()))
+
+
 async def parts_changed(cursor: Cursor, tenant: str, rows: Sequence[Row]) -> None:
     """Have these parts (lane, part, and at what hour: None is at once) planned again. The caller holds the lane's lock."""
     unique = {(row["lane"], row["part"]): row for row in rows}

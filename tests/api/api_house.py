@@ -138,7 +138,7 @@ def table_is_json(value: Any) -> bool:
 
 
 def setup(tenant: str) -> TenantSetup:
-    firm = SimpleNamespace(roles={"clm": {"*": "clm"}, "erp": {"DE01": "erp"}})
+    firm = SimpleNamespace(waits={}, roles={"clm": {"*": "clm"}, "erp": {"DE01": "erp"}})
     return TenantSetup(
         tenant=tenant,
         firm=firm,

@@ -75,4 +75,6 @@ def _items(answer: Answer) -> list[Mapping[str, Json]]:
 def _ref(answer: Answer) -> ExternalRef:
     if answer.status >= 400:
         raise Rejected(f"the value was refused with {answer.status}")
+    if "error" in answer.body:  # F6: a refusal that calls itself 200
+        raise Rejected("the value was refused")
     return ExternalRef(id=str(answer.body["id"]))

@@ -40,7 +40,10 @@ check: .venv/dev  ## format, lint, types, layers: under a minute
 
 test: .venv/dev browser check  ## everything that must pass: make test [T=tests/console]
 	$(BIN)/pytest -n 3 --dist loadfile $(or $(T),tests --ignore=tests/chaos)
-	$(if $(T),,$(BIN)/pytest tests/chaos)
+	$(if $(T),,$(BIN)/pytest tests/chaos --ignore=tests/chaos/test_seeds.py)
+
+seeds: .venv/dev  ## twenty seeds of faults, each drawn anew: about six minutes
+	$(BIN)/pytest tests/chaos/test_seeds.py
 
 soak: .venv/dev  ## faults for so long, with a report in docs/reports: make soak [MINUTES=60] [SEED=1]
 	@$(BIN)/tieline chaos --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED)) --report docs/reports
@@ -65,4 +68,4 @@ browser:
 	    echo "Missing: chromium. Install it: apt-get install -y --no-install-recommends chromium fonts-dejavu-core"; exit 2; \
 	  fi; }
 
-.PHONY: help setup lock up demo check test soak exam planted docs browser
+.PHONY: help setup lock up demo check test seeds soak exam planted docs browser

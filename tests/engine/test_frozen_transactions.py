@@ -28,8 +28,19 @@ async def _stands_still(frozen: psycopg.AsyncConnection, conninfo: str) -> None:
         frozen.pgconn.send_flush_request()
         frozen.pgconn.flush()
         async with await psycopg.AsyncConnection.connect(conninfo) as successor:
+            await _until_locked(successor)
             await successor.execute("set lock_timeout = '5s'")
             assert await (await successor.execute(_LOCK)).fetchone() == (1,)
+
+
+async def _until_locked(successor: psycopg.AsyncConnection) -> None:
+    while True:
+        try:
+            await successor.execute(_LOCK + " nowait")
+        except psycopg.errors.LockNotAvailable:
+            return
+        finally:
+            await successor.rollback()
 
 
 async def test_the_limit_outlives_every_loan(database: Database) -> None:

@@ -194,10 +194,15 @@ def _ensure_running(folders: Folders, binaries: Path, run_as: RunAs | None) -> s
     )
 
 
+# What the newcomer says, and what the former server's last processes say; either may come last.
+_LINGERING = (b"shared memory block", b"unexpected postmaster exit")
+
+
 def _judge_failed_start(folders: Folders, late: bool) -> None:
     """Backends of a killed server need a moment to notice; everything else will not pass by itself."""
-    reason = _last(folders.log.read_bytes()[-4000:])
-    if late or "shared memory block" not in reason:
+    tail = folders.log.read_bytes()[-4000:]
+    if late or not any(sign in tail for sign in _LINGERING):
+        reason = _last(tail)
         raise Unavailable(f"PostgreSQL does not start: {reason} (see {folders.log})", code="database_unavailable")
 
 

@@ -13,8 +13,8 @@ from tieline import sdk
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _RATE_DIGITS_MAX = 6
 _NOTHING_AMOUNT = Decimal(0)
-# ISO 4217's own code for "no currency": stands in after a fault was noted, so that all faults of a record are told at once.
-_NO_CURRENCY = "XXX"
+# Stands with nothing as its amount where the contract has no readable currency, until `settle` raises; never leaves a mapping.
+_SOME_CURRENCY = "EUR"
 _NO_DAY = date(1, 1, 1)  # stands for an unreadable day until `settle` raises; never leaves a mapping
 
 
@@ -87,7 +87,7 @@ class Reader:
         if not isinstance(value, dict) or not isinstance(given, str) or not _CURRENCY.fullmatch(given):
             if value is not None:
                 self.fault(name, "must have an amount and a three-letter currency")
-            return sdk.Money(_NOTHING_AMOUNT, _NO_CURRENCY)
+            return sdk.Money(_NOTHING_AMOUNT, currency or _SOME_CURRENCY)
         if currency and given != currency:
             self.fault(name, f"is in {given}, but the contract is in {currency}")
         return sdk.Money(self._decimal(value.get("amount"), name, "/amount"), given)

@@ -1,7 +1,7 @@
 """One intention, one effect: a repeat with the same Idempotency-Key gets the first answer again.
 
 Scope is tenant, principal and operation. A failed attempt frees its key, since nothing happened; an attempt that
-vanished (the process died) may be taken over after ten seconds, since every operation behind it is itself idempotent.
+vanished (the process died) may be taken over after a minute, since every operation behind it is itself idempotent.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _response(request: Request, outcome: Outcome, *, replayed: bool) -> Response
 
 _RESERVE = """insert into idempotency (tenant_id, principal_id, operation, key, request_hash)
 values (%s, %s, %s, %s, %s) on conflict do nothing returning key"""
-_READ = """select request_hash, status, response, created_at < now() - interval '10 seconds' as abandoned from idempotency
+_READ = """select request_hash, status, response, created_at < now() - interval '1 minute' as abandoned from idempotency
 where tenant_id = current_setting('tieline.tenant') and principal_id = %s and operation = %s and key = %s for update"""
 _TAKE_OVER = """update idempotency set created_at = now() where tenant_id = current_setting('tieline.tenant')
   and principal_id = %s and operation = %s and key = %s"""

@@ -23,7 +23,7 @@ from tieline.ports.flows import Needs, Snapshot
 
 def _needs(snapshot: Snapshot) -> Needs:
     """What is left to charge and to bill counts only where it may keep the contract open."""
-    view = ContractView(snapshot)
+    view = ContractView.of(snapshot)
     over = view.ready and _has_ended(view)
     return Needs(parts=frozenset({OPEN}), records=frozenset({UNBILLED})) if over else Needs()
 
@@ -31,7 +31,7 @@ def _needs(snapshot: Snapshot) -> Needs:
 @flow(root="contract", within=timedelta(hours=4), owner="pmo", needs=_needs)
 def activate_contract(snapshot: Snapshot) -> Iterator[Decision]:
     """Nothing is written before everything is checked; the fact follows when all of it was read back."""
-    view = ContractView(snapshot)
+    view = ContractView.of(snapshot)
     yield from _unreadable(view)
     if not view.exists:
         return

@@ -31,7 +31,7 @@ def _context(records: Records) -> Iterable[Ref]:
 @flow(root="contract", within=timedelta(hours=4), owner="pmo", context=_context)
 def limit_contract(snapshot: Snapshot) -> Iterator[Decision]:
     """Two figures of one cap: committed and billed."""
-    view = ContractView(snapshot)
+    view = ContractView.of(snapshot)
     if not view.ready:
         return
     pool = cap_pool(view.contract.id)

@@ -35,7 +35,7 @@ def charged_with(tenant: str, entry: Record) -> Iterable[Ref]:
 
 def terms_of_hours(snapshot: Snapshot) -> Json:
     """The contract, its amendments as known, which of them a person confirmed, and whether anything may be charged."""
-    view = ContractView(snapshot)
+    view = ContractView.of(snapshot)
     amendments = sorted(view.amendments.items())
     confirmed = [
         key

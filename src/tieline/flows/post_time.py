@@ -26,7 +26,7 @@ from tieline.ports.flows import Record, Snapshot
 @flow(root="contract", within=timedelta(hours=1), owner="delivery", each=BY_DAY)
 def post_time(snapshot: Snapshot) -> Iterator[Decision]:
     """Rated by the work date as the terms are known now, then frozen."""
-    view = ContractView(snapshot)
+    view = ContractView.of(snapshot)
     yield from _unreadable(view)
     if view.exists and not is_signed(view.contract):
         for entry in open_entries(view):

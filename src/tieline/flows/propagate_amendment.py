@@ -23,7 +23,7 @@ from tieline.ports.flows import Snapshot
 @flow(root="contract", within=timedelta(hours=4), owner="pmo")
 def propagate_amendment(snapshot: Snapshot) -> Iterator[Decision]:
     """A change of rate waits for a person's apply where the firm asks for it; what is in dispute stays as it is."""
-    view = ContractView(snapshot)
+    view = ContractView.of(snapshot)
     if not view.exists:
         return
     for parked in view.terms.aside:

@@ -24,7 +24,7 @@ from tieline.ports.flows import Needs, Snapshot
 
 def _needs(snapshot: Snapshot) -> Needs:
     """All that is open counts only for a request that waits for its invoice, or while a withdrawn one waits for another."""
-    view = ContractView(snapshot)
+    view = ContractView.of(snapshot)
     if not view.ready or not view.firm.hub_bills(view.contract.legal_entity):
         return Needs()
     waits = view.withdrawals or any(not _is_served(view, request) for request in view.requests.all)
@@ -34,7 +34,7 @@ def _needs(snapshot: Snapshot) -> Needs:
 @flow(root="contract", within=timedelta(hours=8), owner="finance", follows=[LIVE], needs=_needs)
 def release_invoice(snapshot: Snapshot) -> Iterator[Decision]:
     """Prepare, release, draft, read back, post; or withdraw and say why."""
-    view = ContractView(snapshot)
+    view = ContractView.of(snapshot)
     if not view.ready or not view.firm.hub_bills(view.contract.legal_entity):
         return
     yield from _prepared(view)

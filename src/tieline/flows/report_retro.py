@@ -31,7 +31,7 @@ from tieline.ports.flows import Needs, Snapshot
 )
 def report_retro(snapshot: Snapshot) -> Iterator[Decision]:
     """One hold per amendment, until a person approves exactly these differences as dealt with."""
-    view = ContractView(snapshot)
+    view = ContractView.of(snapshot)
     if not view.ready:
         return
     for amendment_id, charges in sorted(_outdated(view).items()):

@@ -75,7 +75,14 @@ def has_mark(record: Record, mark: str) -> bool:
 
 
 class ContractView:
-    """Everything a contract's flow may know. Built per decision; computes each answer at most once."""
+    """Everything a contract's flow may know. Built once per snapshot; computes each answer at most once."""
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> ContractView:
+        if cls not in snapshot.worked_out:
+            snapshot.worked_out[cls] = cls(snapshot)
+        view: ContractView = snapshot.worked_out[cls]
+        return view
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot

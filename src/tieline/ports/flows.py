@@ -103,6 +103,8 @@ class Snapshot:
     changed: frozenset[tuple[str, str]] = frozenset()
     draws: Mapping[str, DrawView] = field(default_factory=dict)  # requests of this lane that are still open
     pools: Mapping[str, PoolView] = field(default_factory=dict)  # those it declares, and those it waits for
+    # What flows work out from this snapshot alone, shared by all that look at it; another snapshot starts with nothing.
+    worked_out: dict[Any, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

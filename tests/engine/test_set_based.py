@@ -27,7 +27,7 @@ from tieline.ports.decisions import Decision, Desired, Fact, Hold, Movement, Tar
 from tieline.ports.flows import Snapshot
 from tieline.ports.systems import ExternalRef
 
-STATEMENTS_MAX = 28  # for one planning transaction, whatever it finds
+STATEMENTS_MAX = 24  # for one planning transaction, whatever it finds
 
 
 class CountingCursor(psycopg.AsyncCursor[Any]):

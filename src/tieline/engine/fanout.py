@@ -6,7 +6,7 @@ it was. A reader that was planned on the newest version meanwhile is passed over
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from tieline.engine.lanes import wake
 from tieline.engine.rows import Cursor, Row, write
@@ -22,7 +22,7 @@ async def tell_readers(cursor: Cursor, tenant: str, changed: Iterable[Row]) -> N
     await _tell(cursor, tenant, rows)
 
 
-async def spread(cursor: Cursor, tenant: str, lanes: Mapping[str, Row]) -> None:
+async def spread(cursor: Cursor, tenant: str, lanes: Iterable[str]) -> None:
     """Go on with what these locked lanes have still to tell; a lane with more to tell is woken again itself."""
     await cursor.execute(_OPEN, (tenant, sorted(lanes)))
     rows = await cursor.fetchall()

@@ -19,6 +19,9 @@ from tieline.engine.commands import EngineCommands
 from tieline.engine.leases import Leases
 from tieline.engine.planning.parts import part_in
 from tieline.engine.planning.plan import plan_lanes
+from tieline.engine.pumps.calls import Outcome, send
+from tieline.engine.pumps.intents import Sending, write_intents
+from tieline.engine.pumps.outcomes import flush_outcomes
 from tieline.engine.records import Applied, Arrival, apply_changes
 from tieline.engine.rows import tenant_transaction
 from tieline.engine.worker import Worker
@@ -139,6 +142,19 @@ class Desk:
         await self.worker.pump.settle_doubtful()
         await self.worker.pump.claim()
         await self.worker.pump.drain()
+
+    async def push(self) -> list[Outcome]:
+        """Send what is due and stop before anything is stored: answers that came at the same instant."""
+        claims = await self.rows("select tenant_id, replica_id, system, shard, step from due where step = 'push'")
+        sending: list[Sending] = []
+        async with self.pool.connection() as connection:
+            await write_intents(connection, self.leases, self.setup, claims, CleanCipher(), self.now(), sending)
+        called = [await send(self.setup.systems[one.system], self.leases, one) for one in sending]
+        return [one for one in called if one is not None]
+
+    async def store(self, *outcomes: Outcome) -> None:
+        async with self.pool.connection() as connection:
+            await flush_outcomes(connection, self.leases, self.setup, outcomes, self.now())
 
     async def settle(self) -> None:
         """Plan, send, read back and plan again until nothing is due any more."""

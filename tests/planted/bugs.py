@@ -8,6 +8,7 @@ from __future__ import annotations
 from budget_bugs import BUDGET_BUGS
 from bug import Bug
 from pool_bugs import POOL_BUGS
+from together_bugs import TOGETHER_BUGS
 from webhook_bugs import WEBHOOK_BUGS
 
 E = "tests/engine/"
@@ -392,5 +393,6 @@ BUGS: tuple[Bug, ...] = (
     ),
     *BUDGET_BUGS,
     *POOL_BUGS,
+    *TOGETHER_BUGS,
     *WEBHOOK_BUGS,
 )  # fmt: skip

@@ -100,7 +100,7 @@ async def test_F7_a_throttled_system_is_paused_as_long_as_it_asks(database: Data
     kv.faults(
         [
             {
-                "fault": {"code": "F7", "dialect": "429_seconds", "retry_after_s": 1},
+                "fault": {"code": "F7", "dialect": "429_seconds", "retry_after_s": 3},
                 "match": {"method": "PUT"},
                 "times": 1,
             }
@@ -111,5 +111,5 @@ async def test_F7_a_throttled_system_is_paused_as_long_as_it_asks(database: Data
         await w.send(id="a1", version=1, kinds={"k_put": "one"})
         await w.in_step(1)
         took = await w.rows("select extract(epoch from settled_at - intended_at) as s, attempt from effects")
-        assert took[0]["s"] >= 1
+        assert took[0]["s"] >= 3  # longer than a budget is silent by itself
         assert took[0]["attempt"] == 2

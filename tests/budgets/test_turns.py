@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tieline.engine.budgets.criticality import WEIGHT_SUM, WEIGHTS, Criticality, of_nature, of_priority
+from tieline.engine.budgets.criticality import WEIGHT_SUM, WEIGHTS, Criticality, of_nature
 from tieline.engine.budgets.turns import Robin, Turns
 
 _WEIGHTS = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 20), min_size=2)
@@ -80,8 +80,7 @@ def test_what_is_reserved_and_not_wanted_is_lent_whole() -> None:
     assert {turns.turn({("a", Criticality.CENSUS)}, {"a": 3}) for _ in range(50)} == {("a", Criticality.CENSUS)}
 
 
-def test_classes_follow_from_what_a_replica_is_and_from_its_place_in_the_queue() -> None:
+def test_classes_follow_from_what_a_replica_is() -> None:
     assert [of_nature(nature) for nature in ("act", "movement", "state", "notice")] == [
         Criticality.RELEASE, Criticality.MOVEMENT, Criticality.STATE, Criticality.NOTICE,
     ]  # fmt: skip
-    assert [of_priority(p) for p in (0, 1, 2, 3, 4, 5, 6, 7, 9, 12)] == [1, 1, 2, 3, 3, 5, 5, 7, 9, 9]

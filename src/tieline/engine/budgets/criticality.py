@@ -34,11 +34,6 @@ def of_nature(nature: str) -> Criticality:
     return _OF_NATURE.get(nature, Criticality.STATE)
 
 
-def of_priority(priority: int) -> Criticality:
-    """The class of a queue row: the last one that is not more urgent than the row."""
-    return max((each for each in Criticality if each <= priority), default=Criticality.RELEASE)
-
-
 def most_at_once(criticality: Criticality, slots: int) -> int:
     """Listings are long calls and may hold half the slots; everything else may use what is free."""
     return max(1, slots // 2) if criticality is Criticality.CENSUS else slots

@@ -39,12 +39,6 @@ async def hold(cursor: Cursor, hold_id: UUID) -> Row | None:
     return await cursor.fetchone()
 
 
-async def order_about(cursor: Cursor, kind: str, member: str, value: str) -> Row | None:
-    """The newest act of `kind` whose document says `value` in `member`, in whatever state."""
-    await cursor.execute(_ORDER, (kind, member, value))
-    return await cursor.fetchone()
-
-
 _LANE: LiteralString = "select 1 from lanes where tenant_id = current_setting('tieline.tenant') and lane = %s"
 _RECORD: LiteralString = """select kind, record_id, lane, doc, version, source_system from records
 where tenant_id = current_setting('tieline.tenant') and kind = %s and record_id = %s"""
@@ -57,6 +51,3 @@ _MANY: LiteralString = """select replica_id, kind, key, external from replicas
 where tenant_id = current_setting('tieline.tenant') and replica_id = any(%s)"""
 _HOLD: LiteralString = """select hold_id, lane, code, lifted_at from holds
 where tenant_id = current_setting('tieline.tenant') and hold_id = %s"""
-_ORDER: LiteralString = """select lane, subject, status, encode(coalesce(covers, digest), 'hex') as approval_digest, doc
-from replicas where tenant_id = current_setting('tieline.tenant') and nature = 'act' and kind = %s and doc->>%s = %s
-order by updated_at desc limit 1"""

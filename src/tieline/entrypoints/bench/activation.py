@@ -7,20 +7,18 @@ the same number under way, that does nothing but commit the answers in batches.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import resource
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
-from starlette.routing import Mount, Router
 
 from tieline import bootstrap
 from tieline.adapters.postgres import roles
-from tieline.entrypoints.bench.firm import TENANT, Measured, agreements, measured_firm
+from tieline.entrypoints.bench.firm import TENANT, Measured, agreements, measured_firm, running
 from tieline.entrypoints.bench.recording import Call, Recorder
 from tieline.entrypoints.demo.stage import register_receiver
 
@@ -40,7 +38,7 @@ async def measure(say: Say) -> dict[str, Any]:
         settings = bootstrap.read_settings(firm.config)
         recorder = Recorder()
         async with bootstrap.hub(settings, around=recorder.around) as hub:
-            async with _running(hub) as url:
+            async with running(hub) as url:
                 register_receiver(firm.clm, f"{url}/hooks/{TENANT}/ironclad")
                 say(f"light load: {LIGHT} contracts, one every {LIGHT_GAP_S} s")
                 light = await _light(hub, firm)
@@ -51,17 +49,6 @@ async def measure(say: Say) -> dict[str, Any]:
             say(f"the limit: the same {len(calls)} calls by a bare loop")
             limit = await _bare(calls, hub.cluster.conninfo(roles.ADMIN))
     return _figures(took, len(calls), limit, light)
-
-
-@contextlib.asynccontextmanager
-async def _running(hub: bootstrap.Hub) -> AsyncIterator[str]:
-    async with bootstrap.served_site(hub.settings, Router([Mount("/", hub.app)])) as site:
-        work = asyncio.create_task(hub.worker.run())
-        try:
-            yield site.url
-        finally:
-            hub.worker.stop()
-            await work
 
 
 async def _light(hub: bootstrap.Hub, firm: Measured) -> list[float]:

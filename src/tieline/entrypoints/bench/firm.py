@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from starlette.routing import Mount, Router
+
+from tieline import bootstrap
 from tieline.entrypoints.demo import firm
 from tieline.entrypoints.demo.records import Calendar, Record, contract
 from tieline.entrypoints.demo.stage import verification_key
@@ -47,6 +51,18 @@ def measured_firm(latency_ms: float, pool: int = POOL, at_once: int = 48) -> Ite
         yield Measured(
             folder=folder, config=_configure(folder, clm, erp, secret, at_once), clm=clm, erp=erp, inbox_secret=secret
         )
+
+
+@contextlib.asynccontextmanager
+async def running(hub: bootstrap.Hub) -> AsyncIterator[str]:
+    """The hub at work and listening; yields its address."""
+    async with bootstrap.served_site(hub.settings, Router([Mount("/", hub.app)])) as site:
+        work = asyncio.create_task(hub.worker.run())
+        try:
+            yield site.url
+        finally:
+            hub.worker.stop()
+            await work
 
 
 def agreements(count: int, run: str) -> list[Record]:

@@ -19,8 +19,8 @@ import psycopg
 
 from tieline import bootstrap
 from tieline.adapters.postgres import roles
-from tieline.entrypoints.bench.firm import TENANT, Measured, agreements, measured_firm
-from tieline.entrypoints.bench.shared import activated, running
+from tieline.entrypoints.bench.firm import TENANT, Measured, agreements, measured_firm, running
+from tieline.entrypoints.bench.shared import activated
 from tieline.entrypoints.demo.stage import register_receiver
 
 QUIET = "southwind"

@@ -5,18 +5,16 @@ used, and how often we are turned away. Nobody tells the hub about the stranger.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
-from starlette.routing import Mount, Router
 
 from tieline import bootstrap
 from tieline.adapters.postgres import roles
-from tieline.entrypoints.bench.firm import TENANT, Measured, agreements, measured_firm
+from tieline.entrypoints.bench.firm import TENANT, Measured, agreements, measured_firm, running
 from tieline.entrypoints.demo.stage import register_receiver
 from tieline.kit.errors import Throttled
 from tieline.ports.http import Answer, Http
@@ -74,18 +72,6 @@ async def measure(say: Say) -> dict[str, Any]:
             finally:
                 stranger.cancel()
     return _figures(began, watch)
-
-
-@contextlib.asynccontextmanager
-async def running(hub: bootstrap.Hub) -> AsyncIterator[str]:
-    """The hub at work and listening; yields its address."""
-    async with bootstrap.served_site(hub.settings, Router([Mount("/", hub.app)])) as site:
-        work = asyncio.create_task(hub.worker.run())
-        try:
-            yield site.url
-        finally:
-            hub.worker.stop()
-            await work
 
 
 async def sign(firm: Measured, count: int) -> float:

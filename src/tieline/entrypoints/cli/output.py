@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -14,10 +13,6 @@ from rich.text import Text
 
 STATUS_STYLES = {"in_step": "green", "blocked": "red", "held": "red", "moving": "yellow", "differs": "magenta"}
 SCHEMA_LINE = {"type": "version", "schema": "1.0"}
-
-
-def plain_wanted() -> bool:
-    return "NO_COLOR" in os.environ
 
 
 def out() -> Console:

@@ -44,7 +44,7 @@ class Wire:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._twin.latency_ms > 0:
-            await asyncio.sleep(self._twin.latency_ms / 1000)
+            send = _not_before(asyncio.get_running_loop().time() + self._twin.latency_ms / 1000, send)
         fault = self._meet(scope)
         if fault is None:
             await self._run(scope, receive, send)
@@ -136,6 +136,17 @@ class Wire:
         moment = self._twin.clock.time() - fault.lag_s
         with reading_as_of(moment) if fault.code == "F9" else nullcontext():
             await self._run(scope, receive, send)
+
+
+def _not_before(moment: float, send: Send) -> Send:
+    """The answer starts at `moment` (loop time) at the earliest: a vendor's latency includes its own work."""
+
+    async def late(message: Message) -> None:
+        if message["type"] == "http.response.start" and (rest := moment - asyncio.get_running_loop().time()) > 0:
+            await asyncio.sleep(rest)
+        await send(message)
+
+    return late
 
 
 async def _send_whole(send: Send, whole: Whole) -> None:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
 
-from database import Database
+from database import Database, new_home
 from tieline.adapters.postgres import launcher, migrate, roles
 
 _TEMPLATE = "tieline_template"
@@ -23,8 +20,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[launcher.Embedded]:
-    home = Path(tempfile.mkdtemp(prefix="tieline-test-"))
-    os.chmod(home, 0o711)  # as root the server runs as a lesser user, which must be able to pass through
+    home = new_home()
     running = launcher.start(home)
     try:
         yield running

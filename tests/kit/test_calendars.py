@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tieline.kit.calendars import BusinessDays, MonthlyYear, WeeklyYear
+from tieline.kit.calendars import BusinessDays, MonthlyYear, Span, WeeklyYear, ends, span_of, starts
 
 ASCENSION = BusinessDays(holidays=frozenset({date(2026, 5, 14)}))
 DAYS = st.dates(date(1990, 1, 1), date(2060, 12, 31))
@@ -24,8 +24,7 @@ def test_EX_9_1_ten_business_days_after_4_May_2026_with_14_May_a_holiday_is_19_M
 
 
 def test_business_day_minus_one_of_a_month_that_ends_on_a_sunday_is_the_friday_before() -> None:
-    assert BusinessDays().of_month(2026, 5, -1) == date(2026, 5, 29)
-    assert BusinessDays().of_month(2026, 2, 21) is None
+    assert BusinessDays().count_on(date(2026, 6, 1), -1) == date(2026, 5, 29)
 
 
 def test_a_friday_and_saturday_weekend_opens_on_sunday() -> None:
@@ -81,3 +80,23 @@ def test_the_53rd_week_of_a_4_4_5_year_belongs_to_its_last_period() -> None:
 def test_a_year_from_July_is_named_after_the_year_in_which_it_ends_and_29_February_is_in_its_eighth_period() -> None:
     period = MonthlyYear(first_month=7).period_of(date(2028, 2, 29))
     assert (period.year, period.number, period.end) == (2028, 8, date(2028, 3, 1))
+
+
+@given(YEARS, DAYS, st.sampled_from(["month", "period", "quarter", "year"]))
+def test_every_day_lies_in_one_span_and_spans_join_without_gap_or_overlap(
+    year: MonthlyYear | WeeklyYear, day: date, of: Span
+) -> None:
+    span = span_of(of, year, day)
+    assert span.covers(day)
+    assert span_of(of, year, starts(span)) == span == span_of(of, year, ends(span) - timedelta(days=1))
+
+
+def test_a_year_from_April_has_quarters_that_end_in_June_September_December_and_March() -> None:
+    year = MonthlyYear(first_month=4)
+    days = [date(2027, 4, 1), date(2027, 9, 30), date(2028, 2, 29)]
+    assert [ends(span_of("quarter", year, day)) for day in days] == [
+        date(2027, 7, 1),
+        date(2027, 10, 1),
+        date(2028, 4, 1),
+    ]
+    assert starts(span_of("year", year, date(2028, 2, 29))) == date(2027, 4, 1)

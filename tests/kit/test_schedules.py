@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tieline.kit.calendars import BusinessDays, WeeklyYear
-from tieline.kit.schedules import AfterPeriodEnd, Daily, Every, OnBusinessDay, Place, Rule, dues
+from tieline.kit.calendars import BusinessDays, Span, WeeklyYear
+from tieline.kit.schedules import Daily, Every, OnDay, Place, Rule, Weekly, dues
 
 BERLIN = Place(zone="Europe/Berlin")
 ZONES = ["Europe/Berlin", "America/New_York", "Pacific/Pago_Pago", "Pacific/Kiritimati", "Pacific/Apia", "Asia/Kathmandu",
@@ -19,8 +19,9 @@ ZONES = ["Europe/Berlin", "America/New_York", "Pacific/Pago_Pago", "Pacific/Kiri
 TIMES = st.builds(time, st.integers(0, 23), st.integers(0, 59))
 RULES = st.one_of(
     st.builds(Every, minutes=st.integers(1, 3000)), st.builds(Daily, at=TIMES),
-    st.builds(OnBusinessDay, number=st.integers(-20, 20).filter(bool), at=TIMES),
-    st.builds(AfterPeriodEnd, days=st.integers(-10, 10), at=TIMES, business=st.booleans()),
+    st.builds(Weekly, weekday=st.integers(0, 6), at=TIMES),
+    st.builds(OnDay, number=st.integers(-20, 20).filter(bool), at=TIMES, business=st.booleans(),
+              of=st.sampled_from(["month", "period", "quarter", "year"])),
 )  # fmt: skip
 PLACES = st.builds(Place, zone=st.sampled_from(ZONES), fiscal=st.sampled_from([BERLIN.fiscal, WeeklyYear()]))
 MOMENTS = st.datetimes(timezones=st.just(UTC)).map(
@@ -61,20 +62,46 @@ def test_the_same_hour_begins_25_hours_apart_at_the_ends_of_the_world() -> None:
 
 def test_business_day_three_waits_for_a_weekend_and_a_holiday() -> None:
     place = Place(zone="Europe/Berlin", business=BusinessDays(holidays=frozenset({date(2027, 1, 1)})))
-    assert first(OnBusinessDay(number=3, at=time(8)), place, utc("2026-12-31T12:00"), 1) == [utc("2027-01-06T07:00")]
+    assert first(OnDay(number=3, at=time(8), business=True), place, utc("2026-12-31T12:00"), 1) == [
+        utc("2027-01-06T07:00")
+    ]
 
 
-def test_two_business_days_after_a_period_end_in_a_leap_year() -> None:
-    rule = AfterPeriodEnd(days=-1, at=time(18))  # the last day of the period
+def test_the_last_day_of_a_period_and_the_second_business_day_of_the_next_in_a_leap_year() -> None:
+    rule = OnDay(number=-1, of="period", at=time(18))
     assert first(rule, BERLIN, utc("2028-02-20T00:00"), 1) == [utc("2028-02-29T17:00")]
-    rule = AfterPeriodEnd(days=2, at=time(9), business=True)
-    assert first(rule, BERLIN, utc("2028-02-20T00:00"), 1) == [utc("2028-03-03T08:00")]
+    rule = OnDay(number=2, of="period", at=time(9), business=True)
+    assert first(rule, BERLIN, utc("2028-02-20T00:00"), 1) == [utc("2028-03-02T08:00")]
+
+
+def test_a_month_with_too_few_business_days_is_left_out() -> None:
+    rule = OnDay(number=21, at=time(8), business=True)
+    found = first(rule, Place(zone="UTC"), utc("2026-01-30T00:00"), 2)
+    assert found == [utc("2026-03-30T08:00"), utc("2026-04-29T08:00")]
+
+
+def test_day_31_is_the_last_day_of_a_shorter_month() -> None:
+    found = first(OnDay(number=31, at=time(8)), Place(zone="UTC"), utc("2028-01-31T09:00"), 3)
+    assert found == [utc("2028-02-29T08:00"), utc("2028-03-31T08:00"), utc("2028-04-30T08:00")]
+
+
+def test_a_retail_quarter_ends_after_thirteen_weeks_and_the_last_of_a_year_of_53_after_fourteen() -> None:
+    place = Place(zone="UTC", fiscal=WeeklyYear(weekday=4))
+    found = first(OnDay(number=-1, of="quarter", at=time(18)), place, utc("2027-01-01T00:00"), 4)
+    assert [(b - a).days for a, b in pairwise(found)] == [91, 91, 98]
+    assert {due.weekday() for due in found} == {4}
+
+
+@pytest.mark.parametrize(("number", "of"), [(32, "month"), (0, "period"), (-106, "quarter")])
+def test_a_day_that_no_span_has_is_refused_with_the_days_it_may_have(number: int, of: Span) -> None:
+    with pytest.raises(ValueError, match=f"a {of} has days 1 to"):
+        OnDay(number=number, of=of, at=time(8))
 
 
 def test_a_rule_that_never_comes_is_an_error_and_no_endless_search() -> None:
     never = BusinessDays(weekend=frozenset({0, 1, 2, 3, 4, 5}))
     with pytest.raises(ValueError, match="no month has business day 9"):
-        first(OnBusinessDay(number=9, at=time(8)), Place(zone="UTC", business=never), utc("2026-01-01T00:00"), 1)
+        first(OnDay(number=9, at=time(8), business=True), Place(zone="UTC", business=never), utc("2026-01-01T00:00"), 1)
 
 
 @given(RULES, PLACES, MOMENTS)

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from tieline.kit.dates import DateRange
 
 DAY = timedelta(days=1)
+Span = Literal["month", "period", "quarter", "year"]
 _LOOK_DAYS = 366  # a calendar without one open day in a year is a mistake, not a long holiday
 
 
@@ -37,13 +38,6 @@ class BusinessDays:
                 raise ValueError(f"there is no business day in the year before {day}")
             left -= self.is_open(day)
         return day
-
-    def of_month(self, year: int, month: int, number: int) -> date | None:
-        """Business day `number` of a month; negative counts from its end. None when the month has not so many."""
-        days = [date(year, month, n) for n in range(1, calendar.monthrange(year, month)[1] + 1)]
-        open_days = [day for day in days if self.is_open(day)]
-        place = number - 1 if number > 0 else len(open_days) + number
-        return open_days[place] if number and 0 <= place < len(open_days) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,3 +112,29 @@ class WeeklyYear:
                 return Period(year=year, number=number, days=DateRange(start, end))
             start = end
         raise AssertionError(f"{day} lies in no period of {year}")
+
+
+def span_of(of: Span, fiscal: FiscalCalendar, day: date) -> DateRange:
+    """The calendar month, or the fiscal period, quarter or year, in which `day` lies."""
+    if of == "month":
+        start = day.replace(day=1)
+        return DateRange(start, (start + 31 * DAY).replace(day=1))
+    period = fiscal.period_of(day)
+    length = {"period": 1, "quarter": 3, "year": 12}[of]
+    start, end, first = period.start, period.end, (period.number - 1) // length * length + 1
+    for _ in range(period.number - first):
+        start = fiscal.period_of(start - DAY).start
+    for _ in range(first + length - 1 - period.number):
+        end = fiscal.period_of(end).end
+    return DateRange(start, end)
+
+
+def starts(span: DateRange) -> date:
+    assert span.start is not None, "spans are bounded"
+    return span.start
+
+
+def ends(span: DateRange) -> date:
+    """The first day that is no longer in it."""
+    assert span.end is not None, "spans are bounded"
+    return span.end

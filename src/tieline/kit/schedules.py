@@ -10,11 +10,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from tieline.kit.calendars import DAY, BusinessDays, FiscalCalendar, MonthlyYear
+from tieline.kit.calendars import DAY, BusinessDays, FiscalCalendar, MonthlyYear, Span, ends, span_of, starts
+from tieline.kit.dates import DateRange
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WIDEST = timedelta(days=2)  # no zone's calendar is further from UTC's, a skipped day included
-_FRUITLESS_MAX = 120  # months or periods without a due day: such a rule never comes
+_FRUITLESS_MAX = 120  # spans without a due day: such a rule never comes
+_MOST = {
+    "month": (31, 23),
+    "period": (42, 30),
+    "quarter": (105, 75),
+    "year": (372, 264),
+}  # days, and business days, at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,27 +54,41 @@ class Daily:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OnBusinessDay:
-    """On business day `number` of every month, negative from its end; a month that has not so many is left out."""
+class Weekly:
+    """On one weekday, Monday is 0."""
 
-    number: int
+    weekday: int
     at: time
 
     def __post_init__(self) -> None:
-        if not 1 <= abs(self.number) <= 23:
-            raise ValueError(f"a month has business days 1 to 23, or -1 to -23 from its end, not {self.number}")
+        if not 0 <= self.weekday <= 6:
+            raise ValueError(f"a weekday is 0 (Monday) to 6 (Sunday), not {self.weekday}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AfterPeriodEnd:
-    """`days` after (negative: before) the first day that is no longer in a fiscal period; business days when `business`."""
+class OnDay:
+    """On day `number` of every span, negative from its end: -1 is the last. Only open days count when `business`.
 
-    days: int
+    Day 31 of a shorter month is its last day. A span that has not so many business days is left out.
+    """
+
+    number: int
     at: time
+    of: Span = "month"
     business: bool = False
 
+    def __post_init__(self) -> None:
+        most = self.most
+        if not 1 <= abs(self.number) <= most:
+            kind = "business days" if self.business else "days"
+            raise ValueError(f"a {self.of} has {kind} 1 to {most}, or -1 to -{most} from its end, not {self.number}")
 
-Rule = Every | Daily | OnBusinessDay | AfterPeriodEnd
+    @property
+    def most(self) -> int:
+        return _MOST[self.of][self.business]
+
+
+Rule = Every | Daily | Weekly | OnDay
 
 
 def dues(rule: Rule, place: Place, after: datetime) -> Iterator[datetime]:
@@ -87,40 +108,39 @@ def _candidates(rule: Rule, place: Place, after: datetime) -> Iterator[datetime]
         while True:
             yield due
             due += step
-    day = (after - _WIDEST).date()
-    days = _days(day) if isinstance(rule, Daily) else _listed(rule, place, day)
-    for day in days:
+    for day in _listed(rule, place, (after - _WIDEST).date()):
         yield place.instant(day, rule.at)
 
 
-def _days(day: date) -> Iterator[date]:
+def _listed(rule: Daily | Weekly | OnDay, place: Place, day: date) -> Iterator[date]:
+    if isinstance(rule, OnDay):
+        yield from _on_days(rule, place, day)
+        return
+    if isinstance(rule, Weekly):
+        day += (rule.weekday - day.weekday()) % 7 * DAY
     while True:
         yield day
-        day += DAY
+        day += DAY if isinstance(rule, Daily) else 7 * DAY
 
 
-def _listed(rule: OnBusinessDay | AfterPeriodEnd, place: Place, day: date) -> Iterator[date]:
-    found = _business_days(rule, place, day) if isinstance(rule, OnBusinessDay) else _period_ends(rule, place, day)
+def _on_days(rule: OnDay, place: Place, day: date) -> Iterator[date]:
     fruitless = 0
-    for each in found:
-        fruitless = fruitless + 1 if each is None else 0
+    while True:
+        span = span_of(rule.of, place.fiscal, day)
+        found = _of_span(rule, place.business, span)
+        fruitless = 0 if found else fruitless + 1
         if fruitless > _FRUITLESS_MAX:
-            raise ValueError(f"no month has business day {getattr(rule, 'number', '')}")
-        if each is not None:
-            yield each
+            raise ValueError(f"no {rule.of} has business day {rule.number}")
+        if found:
+            yield found
+        day = ends(span)
 
 
-def _business_days(rule: OnBusinessDay, place: Place, day: date) -> Iterator[date | None]:
-    month = day.replace(day=1)
-    while True:
-        yield place.business.of_month(month.year, month.month, rule.number)
-        month = (month + 31 * DAY).replace(day=1)
-
-
-def _period_ends(rule: AfterPeriodEnd, place: Place, day: date) -> Iterator[date]:
-    reach = timedelta(days=abs(rule.days) * (3 if rule.business else 1) + 40)
-    period = place.fiscal.period_of(day - reach)
-    while True:
-        end = period.end
-        yield place.business.count_on(end, rule.days) if rule.business and rule.days else end + rule.days * DAY
-        period = place.fiscal.period_of(end)
+def _of_span(rule: OnDay, business: BusinessDays, span: DateRange) -> date | None:
+    first, last = starts(span), ends(span) - DAY
+    if rule.business:
+        found = business.count_on(first - DAY if rule.number > 0 else last + DAY, rule.number)
+    else:
+        found = first + (rule.number - 1) * DAY if rule.number > 0 else last + (rule.number + 1) * DAY
+        found = min(found, last)
+    return found if first <= found <= last else None

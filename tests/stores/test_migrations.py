@@ -32,11 +32,40 @@ def test_a_grant_that_somebody_added_by_hand_is_taken_back_when_security_is_appl
         conn.execute("select * from principals")
 
 
-def test_a_database_of_a_newer_tieline_is_refused_and_says_what_to_do(database: Database) -> None:
-    with psycopg.connect(database.admin, autocommit=True) as conn:
-        conn.execute("update alembic_version set version_num = '9999'")
+def test_a_store_that_a_newer_tieline_upgraded_for_good_is_refused_and_says_what_to_do(database: Database) -> None:
+    _as_newer_code_leaves_it(database, phase="post")
     with pytest.raises(Conflict, match="start the newer Tieline, or restore a backup"):
         migrate.migrate(database.admin)
+
+
+def test_a_store_that_a_newer_tieline_only_prepared_is_worked_on_and_not_changed(database: Database) -> None:
+    """Code can be rolled back after `pre` migrations: what the newer one brought is left as it is."""
+    _as_newer_code_leaves_it(database, phase="pre")
+    with psycopg.connect(database.admin) as conn:
+        before = conn.execute("select * from schema_security").fetchall()
+    assert migrate.migrate(database.admin) is False
+    with psycopg.connect(database.admin) as conn:
+        assert conn.execute("select * from schema_security").fetchall() == before
+
+
+def test_rights_that_are_right_are_applied_again_without_locking_a_table(database: Database) -> None:
+    with psycopg.connect(database.admin, autocommit=True) as conn, psycopg.connect(database.admin) as reader:
+        conn.execute("update schema_security set digest = 'older'")
+        made = conn.execute(_POLICIES).fetchall()
+        reader.execute("select count(*) from due, lane_dirty, inputs")  # its locks stand until the end
+        assert migrate.migrate(database.admin) is True
+        assert conn.execute(_POLICIES).fetchall() == made
+    assert made
+
+
+def _as_newer_code_leaves_it(database: Database, phase: str) -> None:
+    with psycopg.connect(database.admin, autocommit=True) as conn:
+        conn.execute("update alembic_version set version_num = '9999'")
+        conn.execute("insert into schema_changes (number, name, phase) values ('9999', 'later', %s)", (phase,))
+        conn.execute("update schema_security set digest = 'newer', schema = '9999'")
+
+
+_POLICIES = "select oid, xmin::text from pg_policy order by oid"
 
 
 def test_months_are_prepared_ahead_and_a_row_for_an_unprepared_month_is_refused(database: Database) -> None:

@@ -18,6 +18,9 @@ POINTS = (
 )  # fmt: skip
 SEALER_POINTS = ("before_seal_commit", "after_seal_commit", "before_root_append", "after_root_append")  # a scheduler's
 DELIVERY_POINTS = ("before_delivery_commit", "after_delivery_commit")  # a scheduler's, too
+MIGRATION_POINTS = (
+    "before_migration_commit", "after_migration_commit", "before_security_commit", "after_security_commit",
+)  # fmt: skip
 
 _armed: dict[str, int] = {}
 _passed: Counter[str] = Counter()
@@ -28,7 +31,7 @@ def arm(setting: str) -> None:
     _armed.clear()
     for part in filter(None, setting.split(",")):
         name, _, count = part.partition(":")
-        if name not in (*POINTS, *SEALER_POINTS, *DELIVERY_POINTS):
+        if name not in (*POINTS, *SEALER_POINTS, *DELIVERY_POINTS, *MIGRATION_POINTS):
             raise ValueError(f"{name!r} is not a crash point")
         _armed[name] = int(count or 1)
 

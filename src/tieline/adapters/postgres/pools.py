@@ -14,6 +14,8 @@ from psycopg import AsyncConnection, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import AsyncConnectionPool
 
+from tieline.adapters.postgres import fitness
+
 _STATEMENT_TIMEOUT_MS = 30_000
 _TRANSACTION_S = 60.0
 _WORKER_TRANSACTION_S = 10.0  # a worker that stands still must not keep its shards from a successor
@@ -37,13 +39,13 @@ def pool(
     settings = f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} -c idle_in_transaction_session_timeout={limit_ms}"
     options = " ".join(filter(None, [str(conninfo_to_dict(conninfo).get("options") or ""), settings]))
     return AsyncConnectionPool(
-        make_conninfo(conninfo, options=options, application_name=f"tieline-{component}"),
+        make_conninfo(conninfo, options=options, application_name=fitness.connection_name(component)),
         # Transactions are explicit, and `reset all` is not undone by a rollback.
         kwargs={"autocommit": True, "prepare_threshold": 1 if worker else 5},
         min_size=min_size,
         max_size=max_size,
         open=False,
-        configure=partial(_limit_transactions, limit_ms),
+        configure=partial(_configured, limit_ms),
         reset=partial(_forget_tenant, limit_ms),
         timeout=10.0,
         name=f"tieline-{component}",
@@ -60,8 +62,12 @@ async def tenant_tx(conn: AsyncConnection, tenant: str) -> AsyncIterator[AsyncCo
         yield conn
 
 
-async def _limit_transactions(limit_ms: int, conn: AsyncConnection) -> None:
-    """A pipeline that is not finished counts as active, not as idle: only this limit ends it. Servers before 17 lack it."""
+async def _configured(limit_ms: int, conn: AsyncConnection) -> None:
+    """Refused on a store that this code does not fit.
+
+    A pipeline that is not finished counts as active, not as idle: only this limit ends it. Servers before 17 lack it.
+    """
+    await fitness.fits(conn)
     if conn.info.server_version >= _LIMITED_FROM:
         await conn.execute(sql.SQL("set transaction_timeout = {}").format(limit_ms))
 

@@ -13,7 +13,8 @@ VERBS = {"S": "select", "I": "insert", "U": "update", "D": "delete"}
 
 # Tables without tenant_id: who works on which shard, and rules of housekeeping. No tenant's words.
 INFRASTRUCTURE = (
-    "workers", "shards", "duties", "duty_epochs", "watches", "budgets", "budget_shares", "retention", "schema_security", "alembic_version",
+    "workers", "shards", "duties", "duty_epochs", "watches", "budgets", "budget_shares", "retention", "schema_security", "schema_changes",
+    "alembic_version",
 )  # fmt: skip
 
 MATRIX: Mapping[str, Mapping[str, str]] = {
@@ -72,6 +73,8 @@ MATRIX: Mapping[str, Mapping[str, str]] = {
     "circuits": {WORKER: "SIU", API: "S", SCHEDULER: "S"},
     "circuit_changes": {WORKER: "SI", API: "S", SCHEDULER: "S"},
     "retention": {SCHEDULER: "S", API: "S"},
+    "schema_changes": {EDGE: "S", WORKER: "S", API: "S", SCHEDULER: "S"},  # may this code work here?
+    "schema_security": {EDGE: "S", WORKER: "S", API: "S", SCHEDULER: "S"},
     "alembic_version": {API: "S"},  # `tieline doctor` names it
 }
 

@@ -5,7 +5,7 @@
 -- Safe because: a budget's row is locked, so shares change one after another; nobody gets more than the limit minus what
 -- others hold; a worker's own slots shrink only to what it said it keeps. So the sum never exceeds the limit, except as far
 -- as the limit itself was lowered meanwhile, and then nobody gets anything until it is met.
-create function public.renew_budgets(worker text, ttl_s numeric, asked jsonb, at timestamptz default clock_timestamp())
+create or replace function public.renew_budgets(worker text, ttl_s numeric, asked jsonb, at timestamptz default clock_timestamp())
   returns table (budget text, slots int, share int, batch int, day_left numeric, paused_s numeric, reason text)
   language plpgsql set search_path = '' as $$
 #variable_conflict use_column
@@ -78,13 +78,13 @@ begin
 end $$;
 
 -- A worker ends in order: its slots are free at once.
-create function public.leave_budgets(worker text) returns void
+create or replace function public.leave_budgets(worker text) returns void
   language sql set search_path = '' as $$
   delete from public.budget_shares as s where s.worker_id = worker
 $$;
 
 -- Says that a connection is down (or up again). Only a change is written, and every change is a fact for people.
-create function public.turn_circuit(tenant text, name text, into_state text, why text, worker text, after_s numeric)
+create or replace function public.turn_circuit(tenant text, name text, into_state text, why text, worker text, after_s numeric)
   returns void language plpgsql set search_path = '' as $$
 declare changed boolean;
 begin
@@ -105,7 +105,7 @@ begin
 end $$;
 
 -- The right to one call to a connection that is down: one worker a second at most, whoever comes first.
-create function public.take_probe(tenant text, name text, worker text, every_s numeric) returns boolean
+create or replace function public.take_probe(tenant text, name text, worker text, every_s numeric) returns boolean
   language plpgsql set search_path = '' as $$
 begin
   perform set_config('tieline.tenant', tenant, true);

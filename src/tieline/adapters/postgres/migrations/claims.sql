@@ -3,7 +3,7 @@
 -- Each takes the oldest of every shard first (one index probe a shard, a fair share of n and at least 32 from each), so
 -- that a long queue costs what is taken, not what is waiting, and no shard starves another.
 
-create function public.claim_dirty(shards smallint[], n int)
+create or replace function public.claim_dirty(shards smallint[], n int)
   returns table (tenant_id text, lane text, shard smallint, dirty_id bigint)
   language sql stable security definer set search_path = '' as $$
   select d.tenant_id, d.lane, d.shard, max(d.dirty_id)
@@ -18,7 +18,7 @@ create function public.claim_dirty(shards smallint[], n int)
   group by d.tenant_id, d.lane, d.shard order by min(d.dirty_id)
 $$;
 
-create function public.claim_wakes(shards smallint[], at timestamptz, n int)
+create or replace function public.claim_wakes(shards smallint[], at timestamptz, n int)
   returns table (tenant_id text, lane text, shard smallint)
   language sql stable security definer set search_path = '' as $$
   select l.tenant_id, l.lane, l.shard from unnest(shards) as s (shard)
@@ -34,7 +34,7 @@ $$;
 -- Fair over tenants by `weights` (tenant: weight, else 1), and within a tenant over priorities by how critical they are:
 -- of n rows a tenant that has enough gets at least n * its weight / the sum. It walks the groups (shard, tenant, system,
 -- priority) that have rows, one index probe each, and reads of each only what may be taken: what waits costs nothing.
-create function public.claim_due(shards smallint[], n int, busy text[], taken text[], weights jsonb default '{}')
+create or replace function public.claim_due(shards smallint[], n int, busy text[], taken text[], weights jsonb default '{}')
   returns table (tenant_id text, replica_id text, shard smallint, step text, system text, priority smallint)
   language sql stable security definer set search_path = '' as $$
   with recursive found as (
@@ -79,14 +79,14 @@ create function public.claim_due(shards smallint[], n int, busy text[], taken te
 $$;
 
 -- Connections that are down, for all workers.
-create function public.open_circuits()
+create or replace function public.open_circuits()
   returns table (tenant_id text, system text, reason text, failures int, probe_at timestamptz, ready boolean)
   language sql stable security definer set search_path = '' as $$
   select c.tenant_id, c.system, c.reason, c.failures, c.probe_at, c.probe_at <= clock_timestamp() from public.circuits as c
   where c.state <> 'closed'
 $$;
 
-create function public.claim_intake(shards smallint[], n int, taken uuid[])
+create or replace function public.claim_intake(shards smallint[], n int, taken uuid[])
   returns table (tenant_id text, input_id uuid, received_at timestamptz, shard smallint, system text)
   language sql stable security definer set search_path = '' as $$
   select k.tenant_id, k.input_id, k.received_at, k.shard, i.system
@@ -104,7 +104,7 @@ create function public.claim_intake(shards smallint[], n int, taken uuid[])
   order by k.due_at, k.received_at
 $$;
 
-create function public.unsettled(shards smallint[])
+create or replace function public.unsettled(shards smallint[])
   returns table (tenant_id text, intended_at timestamptz, effect_key bytea, replica_id text, state text,
     settle_after timestamptz)
   language sql stable security definer set search_path = '' as $$
@@ -115,14 +115,14 @@ create function public.unsettled(shards smallint[])
   order by e.intended_at
 $$;
 
-create function public.authenticate(key_hash bytea)
+create or replace function public.authenticate(key_hash bytea)
   returns table (tenant_id text, principal_id text, name text, scopes text[])
   language sql stable security definer set search_path = '' as $$
   select p.tenant_id, p.principal_id, p.name, p.scopes from public.principals as p
   where p.key_hash = authenticate.key_hash and p.revoked_at is null and p.expires_at > now()
 $$;
 
-create function public.tenant_backlog()
+create or replace function public.tenant_backlog()
   returns table (tenant_id text, intake bigint, dirty bigint, due bigint, unsettled bigint, holds bigint,
     oldest_at timestamptz)
   language sql stable security definer set search_path = '' as $$
@@ -144,7 +144,7 @@ create function public.tenant_backlog()
 $$;
 
 -- Tenants with events that have no position yet: one index probe a tenant, however many events wait.
-create function public.claim_unsealed() returns table (tenant_id text)
+create or replace function public.claim_unsealed() returns table (tenant_id text)
   language sql stable security definer set search_path = '' as $$
   with recursive found as (
     (select u.tenant_id from public.unsealed as u order by u.tenant_id limit 1)
@@ -156,7 +156,7 @@ create function public.claim_unsealed() returns table (tenant_id text)
 $$;
 
 -- Heads that moved since their last signature.
-create function public.unsigned_heads()
+create or replace function public.unsigned_heads()
   returns table (tenant_id text, epoch int, "position" bigint, hash bytea, signed_position bigint,
     unsigned_since timestamptz)
   language sql stable security definer set search_path = '' as $$
@@ -166,7 +166,7 @@ create function public.unsigned_heads()
 $$;
 
 -- Endpoints of webhooks that may be asked and for which something waits: a lane, the feed, or a replay.
-create function public.endpoints_due(at timestamptz) returns table (tenant_id text, endpoint_id text)
+create or replace function public.endpoints_due(at timestamptz) returns table (tenant_id text, endpoint_id text)
   language sql stable security definer set search_path = '' as $$
   select e.tenant_id, e.endpoint_id from public.endpoints as e
   where e.state = 'active' and (e.next_at is null or e.next_at <= at) and (
@@ -180,7 +180,7 @@ create function public.endpoints_due(at timestamptz) returns table (tenant_id te
 $$;
 
 -- Why a month may not be dropped yet; null when nothing unfinished refers to it.
-create function public.month_in_use(subject text, begins timestamptz, ends timestamptz) returns text
+create or replace function public.month_in_use(subject text, begins timestamptz, ends timestamptz) returns text
   language sql stable security definer set search_path = '' as $$
   select case
     when subject = 'inputs' and exists (

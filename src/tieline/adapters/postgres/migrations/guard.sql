@@ -1,14 +1,23 @@
 -- Row-level security as functions, so that a partition made next year is guarded like the tables of today.
 
-create function public.guard_table(subject regclass) returns void
+create or replace function public.guard_table(subject regclass) returns void
   language plpgsql set search_path = '' as $$
-declare member record;
+declare
+  member record;
+  rule constant text := '(tenant_id = NULLIF(current_setting(''tieline.tenant''::text, true), ''''::text))';
 begin
-  execute format('alter table %s enable row level security, force row level security', subject);
-  execute format('drop policy if exists tenant on %s', subject);
-  execute format($policy$create policy tenant on %s
-    using (tenant_id = nullif(current_setting('tieline.tenant', true), ''))
-    with check (tenant_id = nullif(current_setting('tieline.tenant', true), ''))$policy$, subject);
+  -- What is right already is left alone: setting it again would lock the table against everybody at work.
+  if not (select relrowsecurity and relforcerowsecurity from pg_catalog.pg_class where oid = subject) then
+    execute format('alter table %s enable row level security, force row level security', subject);
+  end if;
+  if not exists (select 1 from pg_catalog.pg_policy where polrelid = subject and polname = 'tenant' and polcmd = '*'
+    and polpermissive and polroles = array[0::oid] and pg_get_expr(polqual, polrelid) = rule
+    and pg_get_expr(polwithcheck, polrelid) = rule) then
+    execute format('drop policy if exists tenant on %s', subject);
+    execute format($policy$create policy tenant on %s
+      using (tenant_id = nullif(current_setting('tieline.tenant', true), ''))
+      with check (tenant_id = nullif(current_setting('tieline.tenant', true), ''))$policy$, subject);
+  end if;
   -- A partition would bypass its parent's privileges if somebody were granted access to it.
   for member in select distinct grantee::regrole::text as name from pg_catalog.pg_class c, aclexplode(c.relacl)
     where c.oid = subject and c.relispartition and grantee <> c.relowner and grantee <> 0
@@ -17,7 +26,7 @@ begin
   end loop;
 end $$;
 
-create function public.ensure_partitions(at timestamptz) returns setof text
+create or replace function public.ensure_partitions(at timestamptz) returns setof text
   language plpgsql security definer set search_path = '' as $$
 declare
   parent text;
@@ -43,7 +52,7 @@ end $$;
 
 -- Months that are older than the retention table says, and why one of them must stay all the same. Only tables that are
 -- partitioned by time are ever named: the keys against doubles are partitioned by digest, and stay for ever.
-create function public.expired_partitions(at timestamptz)
+create or replace function public.expired_partitions(at timestamptz)
   returns table (table_name text, partition_name text, until timestamptz, kept_because text)
   language plpgsql stable security definer set search_path = '' as $$
 begin
@@ -62,7 +71,7 @@ begin
 end $$;
 
 -- One table at a time, and only if its lock is to be had at once: writers must not queue behind the tidying.
-create function public.drop_expired_partitions(at timestamptz) returns setof text
+create or replace function public.drop_expired_partitions(at timestamptz) returns setof text
   language plpgsql security definer set search_path = '' set lock_timeout = '1s' as $$
 declare month record;
 begin

@@ -15,10 +15,11 @@ from starlette.routing import Mount, Router
 from starlette.types import ASGIApp
 
 from tieline.adapters.config import Settings
+from tieline.adapters.postgres.launcher import Cluster
 from tieline.adapters.vault import EnvFileVault
 from tieline.bootstrap.duties import scheduler, scheduler_only
 from tieline.bootstrap.hub import Hub, hub, now, worker_only
-from tieline.bootstrap.store import join_store, open_store
+from tieline.bootstrap.store import join_store, open_store, reach_store, watch_fitness
 from tieline.console import Doors, create_console
 from tieline.kit.errors import Unavailable
 
@@ -50,7 +51,7 @@ async def run_hub(settings: Settings, on_ready: Callable[[Ready], None]) -> None
                 work, dutiful = asyncio.create_task(running.worker.run()), asyncio.create_task(duties.run())
                 try:
                     on_ready(await _ready(running, site.url, doors))
-                    await _first(work, site.serving, dutiful, ended=ended)
+                    await _first(work, site.serving, dutiful, ended=ended, on=running.cluster)
                 finally:
                     duties.stop()
                     running.worker.stop()
@@ -89,7 +90,7 @@ async def run_edge(settings: Settings, on_ready: Callable[[Ready], None]) -> Non
             doors = Doors(time.monotonic)
             async with served_site(settings, _site(running, doors)) as site:
                 on_ready(await _ready(running, site.url, doors))
-                await _first(site.serving, ended=ended)
+                await _first(site.serving, ended=ended, on=running.cluster)
 
 
 def _site(running: Hub, doors: Doors) -> ASGIApp:
@@ -113,7 +114,7 @@ async def run_worker(settings: Settings) -> None:
         async with worker_only(settings) as worker:
             work = asyncio.create_task(worker.run())
             try:
-                await _first(work, ended=ended)
+                await _first(work, ended=ended, on=reach_store(settings, EnvFileVault()))
             finally:
                 worker.stop()
                 await work
@@ -126,7 +127,7 @@ async def run_scheduler(settings: Settings, on_ready: Callable[[], None] = lambd
             work = asyncio.create_task(duties.run())
             try:
                 on_ready()
-                await _first(work, ended=ended)
+                await _first(work, ended=ended, on=reach_store(settings, EnvFileVault()))
             finally:
                 duties.stop()
                 await work
@@ -160,11 +161,12 @@ def ended_by_signal() -> Iterator[asyncio.Event]:
         raise KeyboardInterrupt
 
 
-async def _first(*works: asyncio.Task[Any], ended: asyncio.Event) -> None:
-    """Until one of `works` ends (its error is raised) or the process is told to end."""
-    told = asyncio.create_task(ended.wait())
-    done, _ = await asyncio.wait({*works, told}, return_when=asyncio.FIRST_COMPLETED)
-    told.cancel()
+async def _first(*works: asyncio.Task[Any], ended: asyncio.Event, on: Cluster) -> None:
+    """Until one of `works` ends (its error is raised), the process is told to end, or the store is beyond this code."""
+    told, watch = asyncio.create_task(ended.wait()), asyncio.create_task(watch_fitness(on))
+    done, _ = await asyncio.wait({*works, told, watch}, return_when=asyncio.FIRST_COMPLETED)
+    for ours in (told, watch):
+        ours.cancel()
     for ended_work in done - {told}:
         ended_work.result()
 

@@ -17,6 +17,7 @@ from tieline.entrypoints.cli.commands import (
     reading,
     rehearse,
     settings,
+    upgrades,
     webhooks,
 )
 from tieline.entrypoints.cli.exits import INTERRUPTED, USAGE, problem, tell
@@ -33,7 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for family in (hub, rehearse, plans, reading, evidence, audit, backups, settings, census, webhooks):
+for family in (hub, rehearse, plans, reading, evidence, audit, backups, settings, census, webhooks, upgrades):
     family.add_to(app)
 
 

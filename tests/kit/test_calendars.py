@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tieline.kit.calendars import BusinessDays, MonthlyYear, Span, WeeklyYear, ends, span_of, starts
+from tieline.kit.calendars import BusinessDays, MonthlyYear, Span, WeeklyYear, ends, span_of, starts, through
 
 ASCENSION = BusinessDays(holidays=frozenset({date(2026, 5, 14)}))
 DAYS = st.dates(date(1990, 1, 1), date(2060, 12, 31))
@@ -100,3 +100,11 @@ def test_a_year_from_April_has_quarters_that_end_in_June_September_December_and_
         date(2028, 4, 1),
     ]
     assert starts(span_of("year", year, date(2028, 2, 29))) == date(2027, 4, 1)
+
+
+def test_an_invoice_through_the_month_ends_with_the_last_month_that_is_over() -> None:
+    year = MonthlyYear()
+    days = [date(2028, 2, 28), date(2028, 2, 29), date(2028, 3, 1)]
+    assert [through("month", year, day) for day in days] == [date(2028, 1, 31), date(2028, 2, 29), date(2028, 2, 29)]
+    assert through("period", WeeklyYear(weekday=4), date(2028, 2, 1)) == date(2028, 1, 28)
+    assert through("today", year, date(2028, 2, 28)) == date(2028, 2, 28)

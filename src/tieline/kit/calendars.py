@@ -11,6 +11,7 @@ from tieline.kit.dates import DateRange
 
 DAY = timedelta(days=1)
 Span = Literal["month", "period", "quarter", "year"]
+Through = Literal["month", "period", "today"]
 _LOOK_DAYS = 366  # a calendar without one open day in a year is a mistake, not a long holiday
 
 
@@ -138,3 +139,11 @@ def ends(span: DateRange) -> date:
     """The first day that is no longer in it."""
     assert span.end is not None, "spans are bounded"
     return span.end
+
+
+def through(how: Through, fiscal: FiscalCalendar, day: date) -> date:
+    """`day` itself, or the last day of the newest month or period that is over when `day` is."""
+    if how == "today":
+        return day
+    span = span_of(how, fiscal, day)
+    return day if ends(span) == day + DAY else starts(span) - DAY

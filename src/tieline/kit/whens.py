@@ -33,7 +33,11 @@ def when(text: str) -> Rule:
         raise ValueError(f"must say when it is due, such as {', '.join(WAYS)}")
     number = -1 if found[1] else int(found[3])
     span: Span = next((each for each in get_args(Span) if each == found[4]), "month")
-    return OnDay(number=number, at=_time(found[5]), of=span, business=found[2] is not None)
+    at = _time(found[5])
+    try:
+        return OnDay(number=number, at=at, of=span, business=found[2] is not None)
+    except ValueError as error:
+        raise ValueError(f"asks for a day that is never there: {error}") from None
 
 
 def _on_weekday(word: str, at: time) -> Daily | Weekly:

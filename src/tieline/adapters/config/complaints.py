@@ -26,6 +26,9 @@ _PLAIN = {
     "model_type": "must be a group of `name: value` lines",
     "tuple_type": "must be a list",
     "list_type": "must be a list",
+    "date_from_datetime_parsing": "must be a day such as 2026-12-25",
+    "date_parsing": "must be a day such as 2026-12-25",
+    "date_type": "must be a day such as 2026-12-25",
     "too_short": "must not be empty",
     "string_too_short": "must not be empty",
 }

@@ -38,6 +38,7 @@ def _meaning(path: str) -> str:
         "biller": "Another system composes the invoices from now on; drafts that exist stay where they are.",
         "rater": "Another system prices work from now on; what is priced stays.",
         "systems": "Documents in this system may look different; run `tieline plan` to see which.",
+        "schedules": "What begins by itself begins at other hours; run `tieline config schedules` to see the next ones.",
         "database": "The hub uses another database after a restart; the old one keeps what it has.",
         "home": "The hub looks for its files elsewhere after a restart; nothing is moved.",
     }.get(section, "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -13,6 +14,8 @@ from tieline.adapters.config.environment import overlay
 from tieline.adapters.config.marks import Marked, bounded, parse
 from tieline.adapters.config.model import Document, TenantPart
 from tieline.adapters.config.ownership import ownership_of
+from tieline.adapters.config.rehearsal import check_addresses, check_rehearsal
+from tieline.adapters.config.schedules import compile_schedules
 from tieline.adapters.config.settings import Settings, SystemSettings, Tenant
 from tieline.adapters.config.systems import Connectors, compile_systems
 from tieline.domain.firm import ANY, Firm, LegalEntity
@@ -48,14 +51,18 @@ def load_text(text: str, name: str, connectors: Connectors) -> Settings:
 def _compiled(marked: Marked, connectors: Connectors) -> Settings:
     document = document_of(marked)
     tenants: dict[str, Tenant] = {}
-    faults: list[Fault] = []
+    faults: list[Fault] = [*check_rehearsal(document, marked)]
     for name, part in document.tenants.items():
         systems, wrong = compile_systems(name, part, connectors, marked)
         ownership, contradictions = ownership_of(name, part, marked)
-        faults += [*wrong, *crosscheck(name, part, connectors, marked), *contradictions]
+        schedules, wrongly_due = compile_schedules(name, part, connectors, marked)
+        faults += [*wrong, *crosscheck(name, part, connectors, marked), *contradictions, *wrongly_due]
+        faults += check_addresses(document, name, systems, marked)
         if ownership is not None:
             firm = _firm(name, part, systems, connectors)
-            tenants[name] = Tenant(name=name, firm=firm, systems=systems, ownership=ownership, weight=part.weight)
+            tenants[name] = Tenant(
+                name=name, firm=firm, systems=systems, ownership=ownership, weight=part.weight, schedules=schedules
+            )
     refuse(faults)
     return Settings(
         home=document.home.expanduser(),
@@ -65,6 +72,7 @@ def _compiled(marked: Marked, connectors: Connectors) -> Settings:
         webhooks=document.webhooks,
         audit=document.audit,
         tenants=tenants,
+        clock_movable=document.clock.movable,
     )
 
 
@@ -112,4 +120,8 @@ def _firm(tenant: str, part: TenantPart, systems: Mapping[str, SystemSettings], 
 def _version(part: TenantPart, systems: Mapping[str, SystemSettings], connectors: Connectors) -> str:
     """Stands for all that can change a document: the tenant's whole configuration and the mappings of its connectors."""
     mappings = {name: connectors[each.connector].manifest.mapping_version for name, each in systems.items()}
-    return "cfg_" + digest({"tenant": plain(part.model_dump(mode="json")), "mappings": mappings}).hex()[:16]
+    said = part.model_dump(mode="json", exclude=_CHANGES_NO_DOCUMENT)
+    return "cfg_" + digest({"tenant": plain(said), "mappings": mappings}).hex()[:16]
+
+
+_CHANGES_NO_DOCUMENT: Any = {"schedules": True, "legal_entities": {"__all__": {"calendar"}}}

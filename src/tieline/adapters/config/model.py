@@ -13,11 +13,14 @@ from zoneinfo import available_timezones
 import platformdirs
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from tieline.adapters.config.parts import Part
+from tieline.adapters.config.times import CalendarPart, ClockPart, SchedulePart
+
 Biller = Literal["hub", "erp", "psa"]
 _PLACE = r"^[a-z_]+\.[a-z_]+( at [a-z_]+)?$"
 
 
-def _loopback(host: str) -> bool:
+def loopback(host: str) -> bool:
     if host == "localhost":
         return True
     try:
@@ -75,10 +78,6 @@ Rate = Annotated[Decimal, AfterValidator(_rate)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 
 
-class Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class OwnershipPart(Part):
     """One declaration beyond the usual ones; the nearer wins: legal entity before all, then phase before all."""
 
@@ -112,7 +111,7 @@ class Listen(Part):
 
     @model_validator(mode="after")
     def _private_unless_encrypted(self) -> Listen:
-        if not self.tls_terminated and not _loopback(self.host):
+        if not self.tls_terminated and not loopback(self.host):
             raise ValueError(
                 f"host {self.host} is reachable from other machines, and API keys would travel unencrypted: "
                 "put a TLS proxy in front and set listen.tls_terminated: true, or listen on 127.0.0.1"
@@ -146,6 +145,7 @@ class LegalEntityPart(Part):
     country: Country = Field(description="ISO 3166 country code.", examples=["DE"])
     currency: Currency = Field(description="Currency of its books.", examples=["EUR"])
     zone: Zone = Field(description="Time zone of its days and month ends.", examples=["Europe/Berlin"])
+    calendar: CalendarPart = CalendarPart()
     taxes: dict[str, Rate] = Field(
         default_factory=dict, description="The firm's word for a tax to its rate as a fraction."
     )
@@ -243,6 +243,9 @@ class TenantPart(Part):
     criticality: dict[str, dict[str, CriticalityPart]] = Field(
         default_factory=dict, description="Kind and role: the pattern, where it is not as things happen."
     )
+    schedules: dict[Name, SchedulePart] = Field(
+        default_factory=dict, description="What begins by itself at an hour of a legal entity."
+    )
     service_lines: tuple[str, ...] = Field(default=(), description="What the firm sells; others are refused.")
     ownership: tuple[OwnershipPart, ...] = Field(
         default=(), description="Who owns a field, where it is not the usual one."
@@ -261,4 +264,5 @@ class Document(Part):
     worker: Worker = Worker()
     webhooks: Webhooks = Webhooks()
     audit: Audit = Audit()
+    clock: ClockPart = ClockPart()
     tenants: dict[Name, TenantPart] = Field(default_factory=dict, description="One firm each.")

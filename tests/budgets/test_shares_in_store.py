@@ -140,3 +140,34 @@ def test_F7_what_the_vendor_counts_is_believed_for_others_share_the_quota(office
     answer = office.ask("a", batch=30, day_used=14_980, day_limit=15_000)
     assert answer["batch"] == 20
     assert office.ask("a", batch=30, day_used=14_980)["batch"] == 0
+
+
+def test_who_only_compares_takes_what_workers_leave_and_gives_it_back_when_they_come(office: Office) -> None:
+    assert office.ask("census", wanted=8, background=True)["slots"] == 8
+    assert office.ask("w", wanted=99)["slots"] == 0  # until the census hears of it
+    share = office.ask("census", keep=8, wanted=8, background=True)["share"]
+    assert share == 1
+    assert office.ask("census", keep=share, wanted=8, background=True)["slots"] == 1
+    assert office.ask("w", wanted=99)["slots"] == 7
+
+
+def test_who_only_compares_is_no_equal_of_two_workers(office: Office) -> None:
+    for _ in range(3):
+        slots = {
+            name: office.ask(name, keep=4, wanted=99, background=name == "census")["slots"]
+            for name in ("a", "b", "census")
+        }
+    assert sum(slots.values()) <= 8
+    assert slots["census"] <= 1
+    assert min(slots["a"], slots["b"]) >= 3
+
+
+def test_of_a_single_slot_the_census_gets_a_turn_in_eighty_seconds_and_a_worker_nearly_all_others(office: Office) -> None:
+    held: dict[str, int] = {"w": 0, "census": 0}
+    for half_seconds in range(2 * 2 * 80):
+        office.seconds = half_seconds / 2
+        for name in held:
+            got = office.ask(name, limit=1, keep=0, wanted=3, background=name == "census")["slots"]
+            held[name] += got
+    assert held["census"] >= 2
+    assert held["w"] > 0.85 * 2 * 2 * 80 - 20

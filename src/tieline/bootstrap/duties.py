@@ -18,6 +18,8 @@ from tieline.bootstrap.auditing import Auditing, auditing
 from tieline.bootstrap.landscape import build_landscape
 from tieline.bootstrap.store import Pool, join_store
 from tieline.bootstrap.webhooks import delivering
+from tieline.engine.budgets.budgets import Budgets
+from tieline.engine.budgets.owned import own_budgets
 from tieline.engine.duties import Duty, Runner
 from tieline.engine.duties.liveness import Monitor
 from tieline.engine.duties.partitions import partitions_duty
@@ -39,13 +41,14 @@ class Place:
     clock: Callable[[], datetime]
     settings: Settings
     audit: Auditing
+    budgets: Budgets
 
 
 def all_duties(place: Place, deliver: Duty) -> tuple[Duty, ...]:
     return (
         partitions_duty(place.pool),
         retention_duty(place.pool, place.landscape),
-        census_duty(place.pool, place.landscape, place.clock),
+        census_duty(place.pool, place.landscape, place.clock, place.budgets),
         seal_duty(
             place.pool, tuple(place.landscape), sink=place.audit.sink, signer=place.audit.signer, keys=place.audit.keys,
             clock=place.clock,
@@ -57,15 +60,23 @@ def all_duties(place: Place, deliver: Duty) -> tuple[Duty, ...]:
 
 @contextlib.asynccontextmanager
 async def scheduler(
-    settings: Settings, cluster: launcher.Cluster, landscape: Landscape, clock: Callable[[], datetime]
-) -> AsyncIterator[Runner]:
-    """The duties and their runner, built but not running: the caller starts `run()` and ends it with `stop()`."""
-    async with make_pool(cluster.conninfo(roles.SCHEDULER), "scheduler", 1, 4, TRANSACTION_S) as pool:
+    settings: Settings, cluster: launcher.Cluster, landscape: Landscape, clock: Callable[[], datetime],
+    budgets: Budgets | None = None,
+) -> AsyncIterator[Runner]:  # fmt: skip
+    """The duties and their runner, built but not running: the caller starts `run()` and ends it with `stop()`.
+
+    `budgets` are those of a worker in the same process, which keeps them; without, the scheduler has its own.
+    """
+    owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    async with contextlib.AsyncExitStack() as stack:
+        conninfo = cluster.conninfo(roles.SCHEDULER)
+        pool = await stack.enter_async_context(make_pool(conninfo, "scheduler", 1, 4, TRANSACTION_S))
+        if budgets is None:
+            budgets = await stack.enter_async_context(own_budgets(pool, landscape, f"scheduler-{owner}"))
         place = Place(
-            pool=pool, landscape=landscape, clock=clock, settings=settings,
+            pool=pool, landscape=landscape, clock=clock, settings=settings, budgets=budgets,
             audit=auditing(settings, EnvFileVault()),
         )  # fmt: skip
-        owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         async with delivering(settings, pool, clock) as deliver:
             yield Runner(pool, all_duties(place, deliver), owner, LEASE_S)
 

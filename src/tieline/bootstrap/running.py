@@ -44,7 +44,7 @@ async def run_hub(settings: Settings, on_ready: Callable[[Ready], None]) -> None
     with ended_by_signal() as ended:
         async with (
             hub(settings) as running,
-            scheduler(settings, running.cluster, running.landscape, now) as duties,
+            scheduler(settings, running.cluster, running.landscape, now, running.worker.pump.budgets) as duties,
         ):
             doors = Doors(time.monotonic)
             async with served_site(settings, _site(running, doors)) as site:

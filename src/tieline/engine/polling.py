@@ -9,6 +9,9 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from tieline.engine.budgets.asking import Asking, NoTurn, SourceInTurn
+from tieline.engine.budgets.budgets import Budgets
+from tieline.engine.budgets.criticality import Criticality
 from tieline.engine.crashpoints import crash_point
 from tieline.engine.inputs import NewInput, accept
 from tieline.engine.leases import Leases, fence
@@ -17,18 +20,24 @@ from tieline.engine.shards import shard_of
 from tieline.kit.canonical import digest_of, encode
 from tieline.kit.ids import uuid7
 from tieline.ports.landscape import Landscape, TenantSetup
-from tieline.ports.systems import Page
+from tieline.ports.systems import Page, Source
 
 PAGES_MAX = 50  # per round and stream: the next round goes on from the stored cursor
+NO_TURN_S = 2.0  # a stream whose turn did not come asks again after this
 
 
 class Polling:
-    """Each stream is polled by the worker that holds its shard, so that nobody polls twice."""
+    """Each stream is polled by the worker that holds its shard, so that nobody polls twice.
+
+    Pages take turns in `budgets` with the pushes to the same system.
+    """
 
     def __init__(
-        self, pool: AsyncConnectionPool[Any], leases: Leases, landscape: Landscape, on_change: Callable[[], None]
-    ) -> None:
+        self, pool: AsyncConnectionPool[Any], leases: Leases, landscape: Landscape, on_change: Callable[[], None],
+        budgets: Budgets | None = None,
+    ) -> None:  # fmt: skip
         self.pool, self.leases, self.landscape, self.on_change = pool, leases, landscape, on_change
+        self.budgets = budgets
         self._next: dict[tuple[str, str, str], float] = {}
 
     async def round(self) -> int:
@@ -45,20 +54,30 @@ class Polling:
         if every_s is None or shard not in self.leases.held or time.monotonic() < self._next.get(key, 0.0):
             return
         self._next[key] = time.monotonic() + every_s
-        await self.poll(setup, system, topic, shard)
+        try:
+            await self.poll(setup, system, topic, shard)
+        except NoTurn:
+            self._next[key] = time.monotonic() + min(every_s, NO_TURN_S)
 
     async def poll(self, setup: TenantSetup, system: str, topic: str, shard: int) -> None:
         """Read pages from the stored cursor on. A crash repeats a page, never skips one."""
         async with self.pool.connection() as connection:
             cursor_value = await _stored(connection, setup.tenant, system, topic)
         pages = 0
-        async for page in setup.sources[system].pages(topic, cursor_value):
+        async for page in self._source(setup, system).pages(topic, cursor_value):
             async with self.pool.connection() as connection:
                 await self._store(connection, setup, system, topic, shard, page)
             self.on_change()
             pages += 1
             if pages >= PAGES_MAX:
                 return
+
+    def _source(self, setup: TenantSetup, system: str) -> Source | SourceInTurn:
+        """The hub's own interface, which is no system, is not waited for."""
+        source = setup.sources[system]
+        if self.budgets is None or system not in setup.systems:
+            return source
+        return SourceInTurn(source, Asking(self.budgets, (setup.tenant, system), Criticality.NOTICE))
 
     async def _store(
         self, connection: AsyncConnection[Any], setup: TenantSetup, system: str, topic: str, shard: int, page: Page

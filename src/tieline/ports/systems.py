@@ -90,9 +90,13 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListOrder:
-    """Which documents to list: from `token` on, all or at least those changed since; or exactly those bearing `markers`."""
+    """Which documents to list: from `token` on, all or at least those changed since; or exactly those bearing `markers`.
+
+    `until`: nothing behind this place; only for kinds that the system lists in parts.
+    """
 
     token: str | None = None
+    until: str | None = None
     changed_since: datetime | None = None
     markers: tuple[str, ...] = ()
 
@@ -126,9 +130,14 @@ class System(Protocol):
 
 @runtime_checkable
 class Lister(Protocol):
-    """A system whose populations can be listed. May raise the error tree; a listing has no effect."""
+    """A system whose populations can be listed. May raise the error tree; a listing has no effect.
+
+    `page_documents`: kinds that can be listed in parts, several pages at a time, and how many documents a page takes.
+    A place (`token`, `until`) of such a kind is the id in a document's reference, in the order of numbers.
+    """
 
     listed_kinds: tuple[str, ...]
+    page_documents: Mapping[str, int]
 
     async def list_documents(self, kind: str, order: ListOrder) -> Listing: ...
 

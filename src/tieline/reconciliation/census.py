@@ -10,32 +10,42 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
+from tieline.engine.budgets.asking import NoTurn
+from tieline.engine.budgets.budgets import Budgets
+from tieline.engine.budgets.criticality import Criticality, most_at_once
 from tieline.engine.duties.duty import Duty
 from tieline.engine.rows import tenant_transaction
 from tieline.kit.errors import Conflict, Throttled, TielineError, Unavailable
 from tieline.ports.landscape import Landscape, TenantSetup
-from tieline.ports.systems import Lister, Listing, ListOrder
+from tieline.ports.systems import Lister
 from tieline.reconciliation import cadence, checking, comparing, reporting, sources, staging
+from tieline.reconciliation.ahead import CALL_S, Ahead, divided
+from tieline.reconciliation.pacing import in_turn
 from tieline.reconciliation.runs import Overtaken, Run, begin, move, unfinished
 
 ROUND_S = 1.5
+TURN_S = 0.25  # of a round, where several runs are open: what one of them waits for comes while the others work
 LOOK_EVERY_S = 5.0  # how often it is asked what is due
-CALL_S = 60.0
 ATTEMPTS_MAX = 8
 CLEAR_ROWS = 50_000
 BY_CADENCE = "cadence"
 
 
 class Census:
-    """One call under way per run, and a pause after every refusal: everything else at the vendor goes first."""
+    """Its calls take turns in `budgets`, behind everything else; without budgets one call is under way per run."""
 
-    def __init__(self, pool: AsyncConnectionPool[Any], landscape: Landscape, clock: Callable[[], datetime]) -> None:
-        self.pool, self.landscape, self.clock = pool, landscape, clock
+    def __init__(
+        self, pool: AsyncConnectionPool[Any], landscape: Landscape, clock: Callable[[], datetime],
+        budgets: Budgets | None = None,
+    ) -> None:  # fmt: skip
+        self.pool, self.landscape, self.clock, self.budgets = pool, landscape, clock, budgets
         self._looked_at = float("-inf")
+        self._ahead: dict[UUID, Ahead] = {}
 
     async def round(self) -> int:
         """Steps done. Every step is a transaction of its own and may be repeated after a crash."""
@@ -44,10 +54,11 @@ class Census:
             self._looked_at = time.monotonic()
             steps += sum([await self.begin_due(setup) for setup in self.landscape.values()])
         for setup in self.landscape.values():
-            for run in await self._open(setup.tenant):
+            runs = await self._open(setup.tenant)
+            for run in runs:
                 if time.monotonic() >= ends_at:
                     return steps + 1
-                steps += await self.advance(setup, run, ends_at)
+                steps += await self.advance(setup, run, ends_at if len(runs) == 1 else time.monotonic() + TURN_S)
         return steps
 
     async def begin_due(self, setup: TenantSetup) -> int:
@@ -67,8 +78,8 @@ class Census:
     async def advance(self, setup: TenantSetup, run: Run, ends_at: float = float("inf")) -> int:
         """The next step of one run; 0 when it has to wait."""
         try:
-            return await self._step(setup, run, ends_at)
-        except Overtaken:
+            return await self._step(in_turn(setup, self.budgets), run, ends_at)
+        except (Overtaken, NoTurn):
             return 0
         except (TielineError, TimeoutError) as error:
             await self._put_off(run, error)
@@ -83,7 +94,7 @@ class Census:
         if run.state == "listing" and source:
             return await sources.read_pages(self.pool, setup, run, ends_at)
         if run.state == "listing":
-            return await self._list(setup, run)
+            return await self._list(setup, run, ends_at)
         if run.state == "checking":
             return await self._check(setup, run, source)
         async with self.pool.connection() as connection, tenant_transaction(connection, run.tenant) as cursor:
@@ -100,20 +111,50 @@ class Census:
                 await move(cursor, run, state="done", finished_at=self.clock())
         return 1
 
-    async def _list(self, setup: TenantSetup, run: Run) -> int:
-        """One page of the vendor's, stored with the position behind it."""
+    async def _list(self, setup: TenantSetup, run: Run, ends_at: float) -> int:
+        """Pages as they come, each stored with the position behind it, until `ends_at`; others stay under way."""
+        lister, ahead, stored = self._lister(setup, run), await self._ahead_of(setup, run), 0
+        while (page := await ahead.page(ends_at)) is not None:
+            async with self.pool.connection() as connection:
+                async with tenant_transaction(connection, run.tenant) as cursor:
+                    ours = await staging.planned_documents(cursor, run, page.rows)
+                rows = staging.told(lister, run, page.rows, ours)
+                ahead.step = -1  # until it is stored, nobody may go on behind it
+                run = await staging.store_page(connection, run, rows, **_position(ahead))
+            ahead.step, stored = run.step, stored + 1
+            if ahead.over:
+                del self._ahead[run.run_id]
+                break
+        return stored or 1
+
+    async def _ahead_of(self, setup: TenantSetup, run: Run) -> Ahead:
+        """The calls that are under way for this run; new ones when somebody else has moved it, or nobody has yet."""
+        known = self._ahead.pop(run.run_id, None)
+        if known is not None and known.step == run.step:
+            return self._ahead.setdefault(run.run_id, known)
+        if known is not None:
+            known.drop()
+        lister = self._lister(setup, run)
+        async with self.pool.connection() as connection, tenant_transaction(connection, run.tenant) as cursor:
+            parts = await divided(cursor, run, lister.page_documents.get(run.kind))
+        made = Ahead(lister, run.kind, run.changed_since, parts, self._at_once(setup, run.system))
+        made.step = run.step
+        return self._ahead.setdefault(run.run_id, made)
+
+    def _lister(self, setup: TenantSetup, run: Run) -> Lister:
         lister = setup.systems.get(run.system)
         if not isinstance(lister, Lister) or run.kind not in lister.listed_kinds:
             raise Unavailable(f"{run.system} cannot list a {run.kind} any more.")
-        async with asyncio.timeout(CALL_S):
-            page = await lister.list_documents(run.kind, ListOrder(token=run.token, changed_since=run.changed_since))
-        if page.token is not None and page.token == run.token:
-            raise Unavailable(f"{run.system} answers the same page of its {run.kind} again and again.")
-        async with self.pool.connection() as connection:
-            async with tenant_transaction(connection, run.tenant) as cursor:
-                ours = await staging.planned_documents(cursor, run, page.rows)
-            await staging.store_page(connection, run, staging.told(lister, run, page.rows, ours), **_position(page))
-        return 1
+        return lister
+
+    def _at_once(self, setup: TenantSetup, system: str) -> int:
+        """As many pages as the budget lets listings have; without a budget one after another."""
+        if self.budgets is None:
+            return 1
+        allowance = setup.allowances.get(system)
+        return most_at_once(
+            Criticality.CENSUS, allowance.limits.concurrency if allowance else setup.systems[system].concurrency
+        )
 
     async def _check(self, setup: TenantSetup, run: Run, source: bool) -> int:
         async with self.pool.connection() as connection:
@@ -148,19 +189,22 @@ class Census:
                     cursor, run, state="clearing" if over else run.state, attempts=run.attempts + 1, problem=detail,
                     not_before=self.clock() + (timedelta(0) if over else wait),
                 )  # fmt: skip
+            if (ahead := self._ahead.get(run.run_id)) is not None and ahead.step == run.step:
+                ahead.step += 1  # what else is under way was asked for nothing otherwise
         except (Overtaken, psycopg.OperationalError):
             return
 
 
-def _position(page: Listing) -> dict[str, Any]:
-    state = "comparing" if page.token is None else "listing"
-    return {"token": page.token, "state": state, "attempts": 0, "problem": None}
+def _position(ahead: Ahead) -> dict[str, Any]:
+    return {"token": ahead.token, "state": "comparing" if ahead.over else "listing", "attempts": 0, "problem": None}
 
 
 async def _begin_again(cursor: Any, run: Run, now: datetime) -> None:
     await move(cursor, run, state="listing", token=None, listed=0, started_at=now)
 
 
-def census_duty(pool: AsyncConnectionPool[Any], landscape: Landscape, clock: Callable[[], datetime]) -> Duty:
-    """`pool` is the scheduler's."""
-    return Duty(name="census", every_s=LOOK_EVERY_S, run=Census(pool, landscape, clock).round)
+def census_duty(
+    pool: AsyncConnectionPool[Any], landscape: Landscape, clock: Callable[[], datetime], budgets: Budgets
+) -> Duty:
+    """`pool` is the scheduler's; `budgets` those of the worker in the same process, or the scheduler's own."""
+    return Duty(name="census", every_s=LOOK_EVERY_S, run=Census(pool, landscape, clock, budgets).round)

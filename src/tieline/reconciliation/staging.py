@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -41,7 +42,7 @@ def told(lister: Lister, run: Run, found: Sequence[Listed], ours: Mapping[str, P
 
 async def store_page(
     connection: AsyncConnection[Any], run: Run, rows: Sequence[tuple[str, ...]], **position: Any
-) -> None:
+) -> Run:
     """One page and the position behind it, in one transaction: a crash repeats a page and skips none.
 
     PostgreSQL does not COPY into a table with row-level security, so the rows come in through a table of the session's.
@@ -58,6 +59,8 @@ async def store_page(
             counted = await cursor.fetchone()
             added = int(counted["added"]) if counted else 0
         await move(cursor, run, listed=run.listed + added, **position)
+    moved = {name: value for name, value in position.items() if name in ("token", "state", "attempts")}
+    return replace(run, step=run.step + 1, listed=run.listed + added, **moved)
 
 
 async def staged(cursor: Cursor, run: Run) -> int:

@@ -190,9 +190,13 @@ class ListsDocuments(ABC):
     misses. Which documents were changed since a moment may be answered too widely, never too narrowly.
     `listed` is pure: the canonical fields of one row in the spelling of read-back, where `ours` is the document that
     we believe in, {} if none. The census calls it, because only the hub knows our documents.
+
+    `page_documents` names the kinds that can be listed in parts, with how many documents a page takes: there `token` and
+    `until` are ids of documents, in the order of numbers, and several pages may be asked for at a time.
     """
 
     listed_kinds: ClassVar[tuple[str, ...]]
+    page_documents: ClassVar[Mapping[str, int]] = {}
 
     @abstractmethod
     async def list_documents(self, kind: str, order: ListOrder) -> Listing: ...

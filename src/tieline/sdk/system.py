@@ -31,6 +31,7 @@ class ConnectedSystem:
         self.meter = meter or Meter()
         self.source = connector
         self.listed_kinds = connector.listed_kinds if isinstance(connector, ListsDocuments) else ()
+        self.page_documents = connector.page_documents if isinstance(connector, ListsDocuments) else {}
         self._operations = {key: _lived(each, call_life_s) for key, each in connector.manifest.operations.items()}
         self._verb_names = {c.kind: c.verb_name for c in _capabilities(type(connector))}
         for operation in self._operations.values():

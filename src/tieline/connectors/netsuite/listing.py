@@ -1,4 +1,7 @@
-"""What the account holds, a page at a time: SuiteQL behind the last internal id, so that no page shifts under the reader."""
+"""What the account holds, a page at a time: SuiteQL behind the last internal id, so that no page shifts under the reader.
+
+Never by offset: NetSuite answers no more than 100,000 rows of one query, and a stretch of ids can be read beside another.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
-from typing import Any
+from typing import Any, ClassVar
 
 from tieline import sdk
 from tieline.connectors.netsuite import mapping as m
 from tieline.connectors.netsuite import queries
 from tieline.connectors.netsuite.settings import NetSuiteSettings, Tables
-from tieline.connectors.netsuite.wire import Row, Wire
+from tieline.connectors.netsuite.wire import PAGE_ROWS, Row, Wire
 
 # `lastmodifieddate` is compared by day and in the account's own zone: a day earlier repeats rows and misses none.
 _ZONE_DAY = timedelta(days=1)
@@ -25,6 +28,7 @@ class Population:
     part: queries.Part
     query: Callable[[str, NetSuiteSettings], str]
     told: Callable[[Sequence[Row], Tables, m.Doc], m.Fields]
+    page: int = PAGE_ROWS  # documents that a page of rows takes
 
 
 POPULATIONS: Mapping[str, Population] = {
@@ -50,7 +54,10 @@ POPULATIONS: Mapping[str, Population] = {
         lambda rows, t, ours: m.to_time_charge(rows[-1], t, ours),
     ),
     "invoice": Population(
-        queries.TRANSACTION, lambda which, s: queries.invoices(which), lambda rows, t, ours: m.to_invoice(rows, t, ours)
+        queries.TRANSACTION,
+        lambda which, s: queries.invoices(which),
+        lambda rows, t, ours: m.to_invoice(rows, t, ours),
+        page=PAGE_ROWS // 5,  # a row for the whole, for each line, for each tax
     ),
 }
 
@@ -59,6 +66,7 @@ class Lists(sdk.ListsDocuments):
     """The listing half of the connector. A posting is no document of its own here: it shows in its invoice."""
 
     listed_kinds = tuple(POPULATIONS)
+    page_documents: ClassVar[Mapping[str, int]] = {kind: each.page for kind, each in POPULATIONS.items()}
     settings: NetSuiteSettings
     _wire: Wire
     _tables: Tables
@@ -69,7 +77,7 @@ class Lists(sdk.ListsDocuments):
             rows = await self._wire.rows(population.query(population.part.of(order.markers), self.settings))
             return sdk.Listing(rows=tuple(_documents(rows)))
         since = (order.changed_since - _ZONE_DAY).date().isoformat() if order.changed_since else None
-        which = population.part.after(int(order.token or 0), since)
+        which = population.part.after(int(order.token or 0), int(order.until) if order.until else None, since)
         rows, more = await self._wire.page(population.query(which, self.settings))
         if more:
             rows = await self._whole(population, rows)

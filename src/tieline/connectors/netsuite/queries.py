@@ -27,9 +27,10 @@ class Part:
     def of(self, ids: Sequence[str]) -> str:
         return f"{self.external} IN ({quoted(ids)}) ORDER BY {self.id}"
 
-    def after(self, id: int, since: str | None) -> str:
+    def after(self, id: int, until: int | None, since: str | None) -> str:
+        part = f" AND {self.id} <= {until}" if until is not None else ""
         changed = f" AND {self.modified} >= TO_DATE({literal(since)}, 'YYYY-MM-DD')" if self.modified and since else ""
-        return f"{self.external} IS NOT NULL AND {self.id} > {id}{changed} ORDER BY {self.id}"
+        return f"{self.external} IS NOT NULL AND {self.id} > {id}{part}{changed} ORDER BY {self.id}"
 
 
 CUSTOMER = Part("c.id", "c.externalid", "c.lastmodifieddate")

@@ -31,10 +31,17 @@ _NOTHING = ("unavailable", "outcome_unknown", "defect", "AMBIGUOUS")
 
 
 class Budgets:
-    """`clock` is monotonic."""
+    """`clock` is monotonic; `background`: who only reads and compares, and gives way to all others."""
 
-    def __init__(self, worker: str, landscape: Landscape, clock: Callable[[], float] = time.monotonic) -> None:
-        self.worker, self.landscape, self.clock = worker, landscape, clock
+    def __init__(
+        self,
+        worker: str,
+        landscape: Landscape,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        background: bool = False,
+    ) -> None:
+        self.worker, self.landscape, self.clock, self.background = worker, landscape, clock, background
         self.weights = {tenant: setup.weight for tenant, setup in landscape.items()}
         self.weights_json = json.dumps({tenant: weight for tenant, weight in self.weights.items() if weight != 1})
         self.gates: dict[str, Gate] = {}
@@ -101,7 +108,12 @@ class Budgets:
         if waits is None:
             return turn
         self._flow(gate)
-        return turn if await waits else None
+        try:
+            return turn if await waits else None
+        except asyncio.CancelledError:
+            if not waits.cancelled() and waits.done() and waits.result():
+                self.leave(turn, None)  # its turn came in the same instant
+            raise
 
     def leave(self, turn: Turn, verdict: Verdict | None) -> None:
         """The call has ended; None: it was never made."""
@@ -173,7 +185,7 @@ class Budgets:
             return
         self._asked_at = now
         asked = [
-            share.ask(gate, coming[name], gate.sighted(), now)
+            share.ask(gate, coming[name], gate.sighted(), now, background=self.background)
             for name, gate in self.gates.items()
             if coming[name] or gate.under_way or gate.waiting or gate.slots or gate.tally.calls
         ]

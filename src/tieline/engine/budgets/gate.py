@@ -195,7 +195,8 @@ class Gate:
     def _open(self, criticality: Criticality) -> bool:
         if self.day_left <= KEPT.get(criticality, 0.0) and self.batch is not None:
             return False
-        return self.classes[criticality] < most_at_once(criticality, self.slots)
+        # Of what may be leased, not of what is: a listing alone would otherwise lease little, and have half of that.
+        return self.classes[criticality] < most_at_once(criticality, max(self.slots, self.share))
 
     def _ready(self, now: float) -> set[Who]:
         return {who for who in self.waiting if self._open(who[1])} if self._free(now) else set()

@@ -29,7 +29,7 @@ class Asked:
     told: Tally
 
 
-def ask(gate: Gate, more: int, sighting: Sighting | None, now: float) -> Asked:
+def ask(gate: Gate, more: int, sighting: Sighting | None, now: float, *, background: bool = False) -> Asked:
     """From here on the gate starts nothing beyond what it says it keeps."""
     told, gate.tally, gate.asked_at = gate.tally, Tally(), now
     returned, gate.batch = gate.batch or 0, 0 if gate.batch is not None else None
@@ -41,6 +41,7 @@ def ask(gate: Gate, more: int, sighting: Sighting | None, now: float) -> Asked:
         "batch": max(BATCH_LEAST, 2 * told.calls + wanted) if quota else BATCH_LEAST, "turned_away": told.turned_away,
         "pause_s": round(told.pause_s, 3), "pause_reason": told.pause_reason,
         "day_used": sighting.day_used if sighting else None, "day_limit": sighting.day_limit if sighting else None,
+        "background": background,
     }  # fmt: skip
     return Asked(gate, row, told)
 

@@ -2,6 +2,9 @@
 -- Each row of `asked`: what the worker keeps in use whatever the answer (`keep`), what it could use (`wanted`), its limits,
 -- calls of the day's quota that it was granted and did not make (`returned`), what it saw. `at` is an argument so that tests need not sleep.
 --
+-- `background` is for who only reads and compares (a scheduler's census): it gets what nobody else wants, and for the rest a
+-- reserved slot; of fewer than eight slots, that slot only in ten seconds of eighty.
+--
 -- Safe because: a budget's row is locked, so shares change one after another; nobody gets more than the limit minus what
 -- others hold; a worker's own slots shrink only to what it said it keeps. So the sum never exceeds the limit, except as far
 -- as the limit itself was lowered meanwhile, and then nobody gets anything until it is met.
@@ -15,15 +18,17 @@ declare
   others record;
   mine int;
   fair int;
+  reserved int;
   granted int;
   given int;
 begin
   for a in
     select * from jsonb_to_recordset(asked) as r (budget text, "limit" int, keep int, wanted int, learned int, linger_s numeric,
       daily bigint, returned int, extra int, batch int, calls int, turned_away int, pause_s numeric, pause_reason text,
-      day_used bigint, day_limit bigint)
+      day_used bigint, day_limit bigint, background boolean)
     order by r.budget
   loop
+    reserved := null;
     insert into public.budgets (budget) values (a.budget) on conflict do nothing;
     select * into b from public.budgets as q where q.budget = a.budget for update;
     delete from public.budget_shares as s where s.budget = a.budget and s.until <= at;
@@ -40,9 +45,14 @@ begin
     -- What the others do not want is lent.
     fair := greatest(fair, a."limit" - (select coalesce(sum(least(s.wanted, (a."limit" + others.n) / (others.n + 1))), 0)
       from public.budget_shares as s where s.budget = a.budget and s.worker_id <> worker)::int);
+    if a.background then
+      reserved := case when a."limit" >= 8 or floor(extract(epoch from at) / 5)::bigint % 16 < 2 then 1 else 0 end;
+      fair := greatest(reserved, a."limit" - (select coalesce(sum(s.wanted), 0)
+        from public.budget_shares as s where s.budget = a.budget and s.worker_id <> worker)::int);
+    end if;
     granted := greatest(0, least(mine, a.keep), least(a.wanted, fair, a."limit" - others.held));
     insert into public.budget_shares (budget, worker_id, slots, wanted, learned, until)
-      values (a.budget, worker, granted, a.wanted, a.learned, at + make_interval(secs => ttl_s + a.linger_s))
+      values (a.budget, worker, granted, least(a.wanted, coalesce(reserved, a.wanted)), a.learned, at + make_interval(secs => ttl_s + a.linger_s))
       on conflict (budget, worker_id) do update
         set slots = excluded.slots, wanted = excluded.wanted, learned = excluded.learned, until = excluded.until;
 

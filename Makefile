@@ -45,7 +45,7 @@ test: .venv/dev browser check  ## everything that must pass: make test [T=tests/
 seeds: .venv/dev  ## twenty seeds of faults, each drawn anew: about six minutes
 	$(BIN)/pytest tests/chaos/test_seeds.py
 
-soak: .venv/dev  ## faults for so long, with a report in docs/reports: make soak [MINUTES=60] [SEED=1]
+soak: .venv/dev  ## kill everything for so long, with a report in docs/reports: make soak [MINUTES=60] [SEED=1]
 	@$(BIN)/tieline chaos --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED)) --report docs/reports
 
 exam: .venv/dev  ## examine the connectors: make exam [C="netsuite tryton"]

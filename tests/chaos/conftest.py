@@ -22,9 +22,9 @@ from world import world  # noqa: E402
 from database import Database  # noqa: E402
 from tieline.entrypoints.chaos import pages  # noqa: E402
 from tieline.entrypoints.chaos.campaign import Campaign, seeds_held  # noqa: E402
-from tieline.entrypoints.chaos.campaign import document as campaign_document  # noqa: E402
 from tieline.entrypoints.chaos.children import nursery  # noqa: E402
 from tieline.entrypoints.chaos.killer import Killer, counter  # noqa: E402
+from tieline.entrypoints.chaos.ledger import document as campaign_document  # noqa: E402
 from tieline.entrypoints.chaos.report import document, summary  # noqa: E402
 from tieline.entrypoints.chaos.run import Run, rehearsed  # noqa: E402
 from tieline.twins.process import Served, served  # noqa: E402

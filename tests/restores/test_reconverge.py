@@ -17,12 +17,12 @@ import pytest
 from tieline.adapters.postgres import launcher
 from tieline.bootstrap.restoring import run_backup, run_restore
 from tieline.entrypoints.chaos import state, verdicts
-from tieline.entrypoints.chaos.chapter import PARTS, calm
 from tieline.entrypoints.chaos.children import Nursery, nursery
 from tieline.entrypoints.chaos.client import sender
 from tieline.entrypoints.chaos.evidence import Evidence, gathered
 from tieline.entrypoints.chaos.killer import Killer, until
 from tieline.entrypoints.chaos.paper import Paper, papers, unmapped
+from tieline.entrypoints.chaos.places import PARTS, calm
 from tieline.entrypoints.chaos.run import quiet
 from tieline.entrypoints.chaos.stage import Stage, api_key, staged
 from tieline.entrypoints.chaos.workload import Firm

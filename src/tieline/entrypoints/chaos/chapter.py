@@ -10,33 +10,45 @@ import contextlib
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from pathlib import Path
 
-from tieline.entrypoints.chaos import state, verdicts
-from tieline.entrypoints.chaos.children import Child, Nursery, nursery
+from tieline.bootstrap.auditing import run_verify
+from tieline.entrypoints.chaos import announcing, state, verdicts
+from tieline.entrypoints.chaos.children import Nursery, nursery
 from tieline.entrypoints.chaos.client import sender
-from tieline.entrypoints.chaos.drawing import Draw, drawn
-from tieline.entrypoints.chaos.evidence import gathered
-from tieline.entrypoints.chaos.killer import EDGE_POINTS, WORKER_POINTS, Killer, Ledger, Role, counter, until
+from tieline.entrypoints.chaos.drawing import Draw, drawn, fierce
+from tieline.entrypoints.chaos.evidence import Evidence, gathered
+from tieline.entrypoints.chaos.killer import Killer, Ledger, Role, counter, until
 from tieline.entrypoints.chaos.network import Network, networked
 from tieline.entrypoints.chaos.pairs import PairedStore
 from tieline.entrypoints.chaos.paper import Paper, papers, unmapped
+from tieline.entrypoints.chaos.places import LEASE_S, NEVER, PARTS, calm, fierce_roles, roles
 from tieline.entrypoints.chaos.recovery import Recovery
 from tieline.entrypoints.chaos.run import Say, quiet, reuse_an_id
 from tieline.entrypoints.chaos.stage import Stage, api_key, staged
 from tieline.entrypoints.chaos.workload import Firm
 from tieline.kit.errors import Unavailable
 
-CONTRACTS = 2  # per round
-LEASE_S = 1.0  # as the stage's configuration says
-ASLEEP_S = 2 * LEASE_S + 0.3
 PARTED_S = 1.5
 QUIET_WITHIN_S = 66.0  # V1
-PARTS = "tieline.entrypoints.chaos.run"  # what children run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strength:
+    """How hard the rounds of a chapter are. `signed_over_s`: for so long contracts are signed, one after the other."""
+
+    safety_s: float
+    contracts: int = 2
+    signed_over_s: float = 0.0
+    draw: Callable[[int], Draw] = drawn
+    places: Callable[[Stage, Draw | None], list[Role]] = roles
+
+
+FIERCE = Strength(safety_s=45.0, contracts=10, signed_over_s=32.0, draw=fierce, places=fierce_roles)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +77,7 @@ class Chapter:
 
 @dataclass(slots=True, kw_only=True)
 class _Scene:
+    strength: Strength
     stage: Stage
     store: PairedStore
     born: Nursery
@@ -75,22 +88,22 @@ class _Scene:
     signed: list[Paper] = field(default_factory=list)
 
 
-async def played(seeds: Sequence[int], safety_s: float, say: Say) -> Chapter:
-    """One round per seed, then the judgement."""
-    chapter = Chapter()
-    with staged(paired=True) as stage:
-        async with _scene(stage, chapter, seeds[0]) as scene:
+async def played(
+    chapter: Chapter, seeds: Sequence[int], strength: Strength, say: Say, folder: Path | None = None
+) -> None:
+    """One round per seed, then the judgement, all of it told in `chapter`. `folder` keeps what the stage leaves behind."""
+    with staged(folder, paired=True) as stage:
+        async with _scene(stage, chapter, strength, seeds[0]) as scene:
             for number, seed in enumerate(seeds):
-                await _round(scene, drawn(seed), safety_s, say, first=number == 0)
+                await _round(scene, strength.draw(seed), say, first=number == 0)
             await _judged(scene)
         faulted, signed = await asyncio.to_thread(state.state, stage.witness), scene.signed
     free = await fault_free(signed)
     chapter.wrong["C1 fault-free"] = state.differences(faulted, free)
-    return chapter
 
 
 @contextlib.asynccontextmanager
-async def _scene(stage: Stage, chapter: Chapter, seed: int) -> AsyncIterator[_Scene]:
+async def _scene(stage: Stage, chapter: Chapter, strength: Strength, seed: int) -> AsyncIterator[_Scene]:
     assert isinstance(stage.store, PairedStore), "staged in pairs"
     assert stage.fronts is not None, "staged in pairs"
     store, recovery = stage.store, Recovery(lambda: store.admin, LEASE_S)
@@ -100,26 +113,29 @@ async def _scene(stage: Stage, chapter: Chapter, seed: int) -> AsyncIterator[_Sc
         key = await api_key(stage)
         hands = await stack.enter_async_context(sender(stage.edges, key, stage.inbox_secret, seed))
         hands.orders_to = stage.edges[1]
+        await announcing.register(stage)
         watching = asyncio.create_task(recovery.watch())
         firm = Firm(stage.clm, hands, patience_s=QUIET_WITHIN_S + 60)
         try:
             yield _Scene(
-                stage=stage, store=store, born=born, network=network, recovery=recovery, firm=firm, chapter=chapter
-            )
+                strength=strength, stage=stage, store=store, born=born, network=network, recovery=recovery, firm=firm,
+                chapter=chapter,
+            )  # fmt: skip
         finally:
             watching.cancel()
             chapter.network, chapter.took_s = network.done, recovery.took_s
 
 
-async def _round(scene: _Scene, draw: Draw, safety_s: float, say: Say, *, first: bool) -> None:
-    signed = papers(CONTRACTS, draw.seed, datetime.now(UTC).date(), first=len(scene.signed))
+async def _round(scene: _Scene, draw: Draw, say: Say, *, first: bool) -> None:
+    strength = scene.strength
+    signed = papers(strength.contracts, draw.seed, datetime.now(UTC).date(), first=len(scene.signed))
     scene.signed += signed
     killer = _killer(scene, draw)
     before = scene.chapter.ledger.total
-    work = asyncio.create_task(_work(scene.firm, signed, first=first))
+    work = asyncio.create_task(work_of(scene.firm, signed, first=first, over_s=strength.signed_over_s))
     try:
         began = time.monotonic()
-        await _safety(scene, draw, killer, safety_s)
+        await _safety(scene, draw, killer, strength.safety_s)
         calm = time.monotonic()
         in_time = await _liveness(scene, killer, work)
     finally:
@@ -142,12 +158,14 @@ def _killer(scene: _Scene, draw: Draw) -> Killer:
     )  # fmt: skip
 
 
-async def _work(firm: Firm, signed: Sequence[Paper], *, first: bool) -> None:
+async def work_of(firm: Firm, signed: Sequence[Paper], *, first: bool, over_s: float = 0.0) -> None:
+    """All contracts from signature to ledger; they are signed one after the other over so many seconds."""
     async with asyncio.TaskGroup() as group:
         if first:
             await firm.sign(unmapped(signed[0].through[1]))
         for paper in signed:
             group.create_task(firm.through(paper))
+            await asyncio.sleep(over_s / len(signed))
 
 
 async def _safety(scene: _Scene, draw: Draw, killer: Killer, safety_s: float) -> None:
@@ -157,16 +175,17 @@ async def _safety(scene: _Scene, draw: Draw, killer: Killer, safety_s: float) ->
     scene.network.worsen(draw)
     end = time.monotonic() + safety_s
     async with asyncio.TaskGroup() as group:
-        for n, role in enumerate(_roles(scene.stage, draw)):
-            group.create_task(_haunted(killer, role, f"{role.name}-{n}"))
+        for n, role in enumerate(scene.strength.places(scene.stage, draw)):
+            group.create_task(haunted(killer, role, f"{role.name}-{n}"))
         group.create_task(_part(scene, draw, safety_s))
         await _hurt_the_store(scene, draw, killer, safety_s)
         await asyncio.sleep(max(0.0, end - time.monotonic()))
         killer.enough.set()
 
 
-async def _haunted(killer: Killer, role: Role, name: str) -> None:
-    if role.deaths_max:
+async def haunted(killer: Killer, role: Role, name: str) -> None:
+    """A place of which the draw says whether anybody dies there."""
+    if role.deaths_max != NEVER:
         return await killer.haunt(role, name)
     child = await killer.calm(role, name)
     await killer.enough.wait()
@@ -186,51 +205,23 @@ async def _hurt_the_store(scene: _Scene, draw: Draw, killer: Killer, safety_s: f
     for event in draw.store:
         await asyncio.sleep(safety_s / (2 * len(draw.store)))
         killer.ledger.in_flight.append(await asyncio.to_thread(killer.count_in_flight))
-        scene.recovery.forget_the_dead()
-        began, wall = time.monotonic(), time.time()
-        if event == "standby_crash":
-            await asyncio.to_thread(scene.store.crash_standby)
-        else:
-            scene.store.crash()
-            await asyncio.to_thread(scene.store.restart if event == "crash" else scene.store.take_over)
-        killer.ledger.kills[f"postgres {event}"] += 1
-        if not await scene.recovery.next_commit(f"postgres {event} to the next commit", began, wall):
-            killer.ledger.unexpected.append(f"no commit after {event}")
+        with scene.recovery.store_away():
+            await _hurt(scene, killer, event)
         if event == "failover":
             await asyncio.to_thread(scene.store.rebuild)
 
 
-def _roles(stage: Stage, draw: Draw | None = None) -> list[Role]:
-    """Two edges, two workers, a scheduler. Only the edge that takes no orders dies: `client.Sender.orders_to` says why."""
-    victims = draw.victims if draw else ()
-
-    def role(name: str, args: list[Any], points: Sequence[str], life_s: tuple[float, float], dies: bool = True) -> Role:
-        return Role(
-            name=name, call=f"{PARTS}:{name}", args=[str(stage.config), *args], points=points, life_s=life_s, patience_s=2.0,
-            deaths_max=1 << 30 if dies and name in victims else 0,
-            asleep_s=ASLEEP_S if name == "worker" and draw and draw.sleepers else 0.0,
-        )  # fmt: skip
-
-    return [
-        role("edge", [stage.ports[0]], EDGE_POINTS[:2], (0.4, 1.5)),
-        role("edge", [stage.ports[1]], EDGE_POINTS[:2], (0.4, 1.5), dies=False),
-        role("worker", [], WORKER_POINTS, (0.3, 2.0)),
-        role("worker", [], WORKER_POINTS, (0.3, 2.0)),
-        role("scheduler", [], ("before_accept_commit",), (0.5, 2.0)),
-    ]
-
-
-@contextlib.asynccontextmanager
-async def calm(stage: Stage, killer: Killer) -> AsyncIterator[None]:
-    children: list[Child] = []
-    for n, role in enumerate(_roles(stage)):
-        children.append(await killer.calm(role, f"calm-{role.name}-{n}"))
-    try:
-        yield
-    finally:
-        for n, end in enumerate(await asyncio.gather(*(child.stop() for child in children))):
-            if end.signal or end.code:
-                killer.ledger.unexpected.append(f"calm child {n} ended with signal {end.signal} and code {end.code}")
+async def _hurt(scene: _Scene, killer: Killer, event: str) -> None:
+    """One end of a server, until the hub has committed again."""
+    began, wall = time.monotonic(), time.time()
+    if event == "standby_crash":
+        await asyncio.to_thread(scene.store.crash_standby)
+    else:
+        scene.store.crash()
+        await asyncio.to_thread(scene.store.restart if event == "crash" else scene.store.take_over)
+    killer.ledger.kills[f"postgres {event}"] += 1
+    if not await scene.recovery.next_commit(f"postgres {event} to the next commit", began, wall):
+        killer.ledger.unexpected.append(f"no commit after {event}")
 
 
 async def _liveness(scene: _Scene, killer: Killer, work: asyncio.Task[None]) -> bool:
@@ -258,17 +249,32 @@ async def _judged(scene: _Scene) -> None:
     in_time = all(one.in_time for one in chapter.rounds)
     async with calm(scene.stage, killer):
         reused = await reuse_an_id(scene.stage, scene.firm)
+        await announcing.all_told(scene.stage)
         longest = max(one.quiet_s for one in chapter.rounds)
         evidence = await asyncio.to_thread(
             partial(gathered, scene.stage, scene.firm, scene.signed, reused_id=reused, in_time=in_time, quiet_s=longest)
         )
     chapter.wrong = {name: judge(evidence) for name, judge in verdicts.INVARIANTS.items()}
+    chapter.wrong["A2 chain"] = await asyncio.to_thread(chain, scene.stage)
+    chapter.wrong["W told"] = await asyncio.to_thread(announcing.told, scene.stage)
     chapter.wrong["processes"] = list(chapter.ledger.unexpected)
-    chapter.counts.update(
-        inputs=len(evidence.store["inputs"]), effects=len(evidence.store["effects"]), vendor_writes=len(evidence.truth),
-        repeated_effects=sum(row["attempt"] > 1 for row in evidence.store["effects"]), contracts=len(evidence.papers),
-        invoices=sum(row["posting"] == "T" for row in evidence.erp["invoices"]),
-    )  # fmt: skip
+    chapter.counts.update(counted(evidence))
+
+
+def counted(evidence: Evidence) -> dict[str, int]:
+    """How much work there was."""
+    return {
+        "inputs": len(evidence.store["inputs"]), "effects": len(evidence.store["effects"]), "vendor_writes": len(evidence.truth),
+        "repeated_effects": sum(row["attempt"] > 1 for row in evidence.store["effects"]), "contracts": len(evidence.papers),
+        "invoices": sum(row["posting"] == "T" for row in evidence.erp["invoices"]),
+    }  # fmt: skip
+
+
+def chain(stage: Stage) -> list[str]:
+    """A2, as `tieline audit verify` sees it: every event in its place, and the roots that were signed outside."""
+    report = run_verify(stage.settings)
+    checked = sum(tenant.checked for tenant in report.tenants)
+    return [found.sentence for found in report.findings] or ([] if checked else ["there is no chain"])
 
 
 async def fault_free(signed: Sequence[Paper]) -> state.State:
@@ -279,6 +285,6 @@ async def fault_free(signed: Sequence[Paper]) -> state.State:
             key = await api_key(stage)
             async with sender(stage.edges, key, stage.inbox_secret, 0) as hands, calm(stage, killer):
                 firm = Firm(stage.clm, hands, patience_s=QUIET_WITHIN_S + len(signed))
-                await _work(firm, signed, first=True)
+                await work_of(firm, signed, first=True)
                 await until("all queues are empty", partial(quiet, stage), QUIET_WITHIN_S)
         return await asyncio.to_thread(state.state, stage.witness)

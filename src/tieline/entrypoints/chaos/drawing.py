@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tieline.entrypoints.chaos import faults
 from tieline.entrypoints.chaos.proxy import KINDS
 
 Rates = Mapping[str, float]
+VICTIMS = ("edge", "worker", "scheduler")
 STORE_EVENTS = ("crash", "failover", "standby_crash")
 _SHARE = 0.4  # of the catalogue in one draw
 _STORE_CUTS = ("reset_request", "reset_answer", "cut_body", "delay", "black_hole", "black_hole_back")
@@ -28,6 +29,7 @@ class Draw:
     sleepers: bool  # workers are stopped beyond their lease and woken
     parted: str  # the system that nobody can reach for a while, or none
     store: Sequence[str]
+    approvals: bool = False  # the edge that takes the orders dies once in an approval
 
     def told(self) -> dict[str, Any]:
         """For people and machines: the name and rate of all that may happen."""
@@ -40,6 +42,7 @@ class Draw:
             "sleepers": self.sleepers,
             "parted": self.parted,
             "store": list(self.store),
+            "approvals": self.approvals,
         }
 
 
@@ -59,6 +62,26 @@ def drawn(seed: int) -> Draw:
         parted=chance.choice(("", "", "", "erp", "clm")),
         store=store,
     )  # fmt: skip
+
+
+def fierce(seed: int) -> Draw:
+    """The draw of an hour's soak: every role dies, and the store's first server dies three times, once for good or nearly so."""
+    draw, chance = drawn(seed), random.Random(f"fierce {seed}")
+    last = "failover" if chance.random() < 0.85 else "standby_crash"
+    store = ["crash", "crash", last]
+    chance.shuffle(store)
+    return replace(draw, victims=VICTIMS, store=store, approvals=chance.random() < 0.3, clm=_with_copies(draw.clm))
+
+
+def fierce_alone(seed: int) -> Draw:
+    """The same where there is no second server: it is killed once, before the hub is set back."""
+    draw = drawn(seed)
+    return replace(draw, victims=VICTIMS, store=["crash"], networks={}, parted="", clm=_with_copies(draw.clm))
+
+
+def _with_copies(rules: Sequence[faults.Rule]) -> Sequence[faults.Rule]:
+    """Webhooks come more than once in every draw, so that a chapter can be judged by what became of the copies."""
+    return rules if any(rule["fault"]["code"] == "F18" for rule in rules) else [*rules, faults.of_the_clm(0)[0]]
 
 
 def _some(rules: Sequence[faults.Rule], chance: random.Random) -> list[faults.Rule]:

@@ -14,20 +14,24 @@ from typing import Any
 
 import psycopg
 
-from tieline.engine.crashpoints import POINTS
+from tieline.engine.crashpoints import DELIVERY_POINTS, POINTS, SEALER_POINTS
 from tieline.entrypoints.chaos.children import Child, Nursery
 from tieline.kit.errors import Unavailable
 
 SLEEPERS = 0.3
-EDGE_POINTS = ("before_accept_commit", "after_accept_commit", "before_approval_commit", "after_approval_commit")
-WORKER_POINTS = tuple(point for point in POINTS if point not in EDGE_POINTS[2:])
+APPROVAL_POINTS = ("before_approval_commit", "after_approval_commit")
+EDGE_POINTS = ("before_accept_commit", "after_accept_commit", *APPROVAL_POINTS)
+WORKER_POINTS = tuple(point for point in POINTS if point not in APPROVAL_POINTS)
+SCHEDULER_POINTS = (*SEALER_POINTS, *DELIVERY_POINTS)
+EVERY_POINT = (*POINTS, *SCHEDULER_POINTS)
+_RARE = (*APPROVAL_POINTS, "after_lease_claim", "before_root_append", "after_root_append")  # passed once in most lives
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
     """A place in which a process lives: killed, it is filled again."""
 
-    name: str  # edge or worker
+    name: str  # edge, worker or scheduler
     call: str
     args: Sequence[Any]
     points: Sequence[str]
@@ -35,6 +39,7 @@ class Role:
     patience_s: float  # how long a child may live that waits for its crash point
     deaths_max: int = 1 << 30  # then the place is left in peace
     asleep_s: float = 0.0  # now and then it is stopped so long and woken (F26)
+    armed: float = 0.65  # the share of lives that wait for a crash point
 
 
 @dataclass(slots=True)
@@ -78,7 +83,7 @@ class Killer:
             if deaths >= role.deaths_max:
                 child = await self.calm(role, name)
                 await self.enough.wait()
-                await child.kill()
+                await child.stop()
                 return
             child, until = await self._born(role, name)
             await self._wait(child, until)
@@ -101,8 +106,8 @@ class Killer:
         return await self.nursery.bear(role.call, role.args, self.folder / f"{name}.log", {"TIELINE_CRASH": ""})
 
     async def _born(self, role: Role, name: str) -> tuple[Child, float]:
-        point = self._point(role) if self.chance.random() < 0.65 else ""
-        passes = 1 if point.endswith("approval_commit") or point == "after_lease_claim" else self.chance.randint(1, 4)
+        point = self._point(role) if self.chance.random() < role.armed else ""
+        passes = 1 if point in _RARE else self.chance.choice((1, 1, 2, 3))
         env = {"TIELINE_CRASH": f"{point}:{passes}" if point else "", "TIELINE_CRASH_LOG": str(self.crash_log)}
         self.ledger.restarts += 1
         child = await self.nursery.bear(role.call, role.args, self.folder / f"{name}.log", env)

@@ -14,7 +14,7 @@ from psycopg.conninfo import make_conninfo
 from tieline.adapters.postgres import launcher, roles
 from tieline.entrypoints.chaos.drawing import Draw
 from tieline.entrypoints.chaos.proxy import Place, Proxy, Weather, opened
-from tieline.entrypoints.rehearsal.process import free_port
+from tieline.entrypoints.rehearsal.process import lasting_port
 
 _SOCKET = ".s.PGSQL.5432"
 SILENT_S = 2.5  # longer than a call may live, so that a black hole is noticed by the caller
@@ -40,7 +40,7 @@ class Fronts:
         stores = (folder / "net-a", folder / "net-b")
         for store in stores:
             store.mkdir(mode=0o700, exist_ok=True)
-        return cls(erp=free_port(), clm=free_port(), stores=stores)
+        return cls(erp=lasting_port(), clm=lasting_port(), stores=stores)
 
 
 @dataclass(slots=True)

@@ -25,7 +25,7 @@ from tieline.entrypoints.demo import firm
 from tieline.entrypoints.demo.inbox import SOURCE
 from tieline.entrypoints.demo.netsuite import NetSuiteWitness
 from tieline.entrypoints.demo.stage import register_receiver, verification_key
-from tieline.entrypoints.rehearsal.process import free_port
+from tieline.entrypoints.rehearsal.process import lasting_port
 from tieline.twins.process import Served, served
 
 TENANT = "northwind"
@@ -65,6 +65,7 @@ class Stage:
     inbox_secret: str
     ports: tuple[int, int]
     fronts: Fronts | None = None  # where the hub meets the network, when that can break
+    mailbox: Served | None = None  # who is told of business events, when somebody is
 
     @property
     def edges(self) -> tuple[str, ...]:
@@ -78,9 +79,10 @@ def staged(folder: Path | None = None, *, paired: bool = False) -> Iterator[Stag
         place = folder or _temporary(stack)
         with _words_into(place / "twins.log"):
             clm, erp = _look_alikes(stack, place)
+            mailbox = stack.enter_context(served("mailbox", place / "mailbox")) if paired else None
         own, watching = firm.certificate("tieline"), firm.certificate("witness")
         erp.control("seed", {"integration": [own.seed(), watching.seed()]})
-        secret, ports = firm.signing_secret(), (free_port(), free_port())
+        secret, ports = firm.signing_secret(), (lasting_port(), lasting_port())
         fronts = Fronts.beside(place) if paired else None
         config = _configure(place, clm, erp, own, secret, fronts)
         settings = bootstrap.read_settings(config)
@@ -90,6 +92,7 @@ def staged(folder: Path | None = None, *, paired: bool = False) -> Iterator[Stag
         yield Stage(
             folder=place, config=config, settings=settings, store=store, clm=clm, erp=erp,
             witness=NetSuiteWitness(erp.url, watching), inbox_secret=secret, ports=ports, fronts=fronts,
+            mailbox=mailbox,
         )  # fmt: skip
 
 
@@ -173,6 +176,7 @@ def _configure(
     }  # fmt: skip
     path = folder / "tieline.yaml"
     document: dict[str, Any] = {"home": str(folder / "home"), "worker": {"lease_s": 1}, "tenants": {TENANT: tenant}}
+    document["webhooks"] = {"allow_private_addresses": True}
     if fronts:
         document["database"] = {"url_ref": firm.keep_secret(folder, "database", fronts.database_url)}
     path.write_text(json.dumps(document))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -90,6 +92,15 @@ def free_port(wanted: int | None = None) -> int:
         except OSError:
             return free_port()
         return int(probe.getsockname()[1])
+
+
+def lasting_port() -> int:
+    """A free one that the system gives to nobody by itself: it stays ours while whoever listens there is killed and started again."""
+    while True:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", secrets.randbelow(12_000) + 20_000))
+            return int(probe.getsockname()[1])
 
 
 def tail(log: Path, lines: int = 12) -> str:

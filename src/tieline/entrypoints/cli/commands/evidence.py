@@ -53,6 +53,7 @@ def chaos(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Repeat a run; a new one each time without it.")] = None,
     report: Annotated[Path | None, typer.Option(help="With --minutes: the folder that gets a page about it.")] = None,
+    chapter: Annotated[str | None, typer.Option(help="Repeat one chapter of such a run, as its report says.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Kill edges, workers and PostgreSQL while contracts go from signature to invoice, and judge what is left."""
@@ -60,7 +61,9 @@ def chaos(
 
     if minutes is not None and kills is not None:
         raise Rejected("A run ends by its kills or by its minutes: give --kills or --minutes, not both.")
-    if minutes is None:
+    if chapter is not None:
+        held = killing.again(chapter, as_json=as_json)
+    elif minutes is None:
         held = killing.run(kills or KILLS, seed, as_json=as_json)
     else:
         held = killing.fight(minutes, seed, as_json=as_json, report=report)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import json
+import signal
 import sys
+from collections.abc import Coroutine
 from typing import Any
 
 import uvloop
@@ -12,10 +15,11 @@ import uvloop
 from tieline.entrypoints.cli.running import log_to_stderr
 from tieline.kit.errors import Rejected
 
-WHAT = ("activation", "census", "drain", "growth", "ingest", "lanes", "noisy", "shared")
-
-
-SIZED = ("drain", "growth", "lanes")
+WHAT = (
+    "activation", "census", "drain", "growth", "ingest", "lanes", "noisy", "overload", "scale", "shared",
+)  # fmt: skip
+ENDED = 128 + signal.SIGTERM
+SIZED = ("drain", "growth", "lanes", "overload", "scale")
 
 
 def run(what: str, *, as_json: bool, size: int | None = None) -> bool:
@@ -27,10 +31,20 @@ def run(what: str, *, as_json: bool, size: int | None = None) -> bool:
     log_to_stderr()
     sized = {} if size is None else {"size": size}
     measure = importlib.import_module(f"{__name__}.{what}").measure
-    figures: dict[str, Any] = uvloop.run(measure(lambda text: print(text, file=sys.stderr), **sized))
+    figures: dict[str, Any] = uvloop.run(_until_told(measure(lambda text: print(text, file=sys.stderr), **sized)))
     if as_json:
         print(json.dumps(figures, indent=2))
     else:
         for name, value in figures.items():
-            print(f"{name:<24} {value:,}")
+            print(f"{name:<28} {value:,}" if isinstance(value, int | float) else f"{name:<28} {value}")
     return True
+
+
+async def _until_told(work: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+    """SIGTERM ends a measurement as Ctrl-C does: its stores and processes are ended and its files removed."""
+    measuring = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, measuring.cancel)
+    try:
+        return await measuring
+    except asyncio.CancelledError:
+        raise SystemExit(ENDED) from None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
+import secrets
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -38,6 +40,8 @@ class FreeSystem:
     mapping_version: str = "1"
     concurrency: int = 16
     calls: int = 0
+    documents: int = 0  # taken
+    seen: int = 0  # read back
 
     def operation(self, kind: str, verb: str) -> Operation | None:
         verb_ = "end" if verb == "end" else "put"
@@ -45,10 +49,12 @@ class FreeSystem:
 
     async def put(self, envelope: Envelope) -> ExternalRef:
         self.calls += 1
+        self.documents += 1
         return ExternalRef(id=envelope.document_key)
 
     async def put_many(self, envelopes: Sequence[Envelope]) -> Mapping[str, ExternalRef | TielineError]:
         self.calls += 1
+        self.documents += len(envelopes)
         return {envelope.key: ExternalRef(id=envelope.document_key) for envelope in envelopes}
 
     async def end(self, envelope: Envelope, how: str) -> ExternalRef:
@@ -59,6 +65,7 @@ class FreeSystem:
 
     async def read(self, envelopes: Sequence[Envelope]) -> Sequence[Observed | None]:
         self.calls += 1
+        self.seen += len(envelopes)
         return [Observed(doc=e.doc, ref=ExternalRef(id=e.document_key)) for e in envelopes]
 
 
@@ -72,16 +79,29 @@ class NoCipher:
         return ciphertext
 
 
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass
 class Ground:
-    """`admin` sees everything and is used to lay out and to count."""
+    """`admin` sees everything and is used to lay out and to count. `worker` is for being moved by hand."""
 
+    cluster: launcher.Embedded
     admin: psycopg.AsyncConnection[Any]
     pool: AsyncConnectionPool[Any]
     worker: Worker
     setup: TenantSetup
     system: FreeSystem
-    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    clock: Callable[[], datetime] = field(default=now)
+
+    @property
+    def conninfo(self) -> str:
+        return self.cluster.conninfo(roles.ADMIN)
+
+    def another_worker(self) -> Worker:
+        """One that has not run yet: a worker that was stopped does not begin again."""
+        return worker_of(self.pool, self.cluster.conninfo(roles.WORKER), self.setup, f"bench-{secrets.token_hex(3)}")
 
     async def rows(self, sql: str, *given: Any) -> list[dict[str, Any]]:
         return await (await self.admin.execute(sql.encode(), given)).fetchall()
@@ -116,11 +136,17 @@ async def _connected(cluster: launcher.Embedded, flows: Sequence[Flow], firm: An
     admin: psycopg.AsyncConnection[Any] = await psycopg.AsyncConnection.connect(
         cluster.conninfo(roles.ADMIN), autocommit=True, row_factory=dict_row
     )
-    async with admin, make_pool(conninfo, "bench", 2, 8) as pool:
+    async with admin, make_pool(conninfo, "worker", 2, 8) as pool:
         await admin.execute("insert into tenants (tenant_id, name) values (%s, %s)", (TENANT, TENANT))
-        clock = lambda: datetime.now(UTC)  # noqa: E731
-        worker = Worker(pool, conninfo, {TENANT: setup}, NoCipher(), clock, "bench", 30.0)
-        yield Ground(admin=admin, pool=pool, worker=worker, setup=setup, system=system)
+        worker = worker_of(pool, conninfo, setup, "bench", lease_s=30.0)
+        yield Ground(cluster=cluster, admin=admin, pool=pool, worker=worker, setup=setup, system=system)
+
+
+def worker_of(
+    pool: AsyncConnectionPool[Any], conninfo: str, setup: TenantSetup, name: str, lease_s: float = 3.0
+) -> Worker:
+    """As the product's own, but for the cipher."""
+    return Worker(pool, conninfo, {TENANT: setup}, NoCipher(), now, name, lease_s)
 
 
 def setup_of(system: FreeSystem, flows: Sequence[Flow], firm: Any) -> TenantSetup:
@@ -137,6 +163,24 @@ def rss_mb() -> float:
     """The memory of this process now."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return round(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 1)
+
+
+@contextlib.asynccontextmanager
+async def peak_memory() -> AsyncIterator[Callable[[], float]]:
+    """The largest memory of this process since; looked at twenty times a second."""
+    peak = rss_mb()
+
+    async def watch() -> None:
+        nonlocal peak
+        while True:
+            peak = max(peak, rss_mb())
+            await asyncio.sleep(0.05)
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield lambda: max(peak, rss_mb())
+    finally:
+        watching.cancel()
 
 
 class Stopwatch:

@@ -11,6 +11,7 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -21,16 +22,22 @@ from standardwebhooks.webhooks import Webhook
 PREPARED = 12_000
 
 
-def request(host: str, path: str, hook: Webhook, number: int) -> bytes:
-    """One whole signed request; every one is a fact of its own."""
+def request(host: str, path: str, hook: Webhook, number: int, about: Mapping[str, str] | None = None) -> bytes:
+    """One whole signed request; every one is a fact of its own, `about` a contract, a line, a day and so many hours."""
     moment, name = datetime.now(UTC), str(uuid4())
+    told = about or {
+        "contract_id": f"con_{number % 500}",
+        "line_id": "lin_1",
+        "work_date": "2026-03-02",
+        "hours": "7.5",
+    }
     event = {
         "specversion": "1.0", "id": name, "source": "/northwind/psa", "type": "dev.tieline.time_entry.approved.v1",
         "time": moment.isoformat(), "datacontenttype": "application/json",
         "data": {
-            "id": f"te_{name[:20]}", "contract_id": f"con_{number % 500}", "line_id": "lin_1", "resource_id": "res_dana",
-            "work_date": "2026-03-02", "hours": "7.5", "state": "approved", "approved_by": "lead@northwind.example",
-            "approved_at": moment.isoformat(), "narrative": "Data model of the order domain, review with the client " * 8,
+            "id": f"te_{name[:20]}", "resource_id": "res_dana", "state": "approved", "approved_by": "lead@northwind.example",
+            "approved_at": moment.isoformat(), **told,
+            "narrative": f"{name} " + "Data model of the order domain, review with the client " * 8,
         },
     }  # fmt: skip
     body = json.dumps(event)

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tieline.api import census, events, experience, process, systems, webhooks
+from tieline.api import census, clock, events, experience, process, systems, webhooks
 from tieline.api.batcher import Batcher
 from tieline.api.bodies import Bodies
 from tieline.api.frame import Frame
@@ -67,8 +67,8 @@ def hooks_first(hooks: Hooks, rest: ASGIApp) -> ASGIApp:
 def create_api() -> FastAPI:
     """The described part: its OpenAPI document does not depend on any service."""
     api = FastAPI(title="Tieline", version="1", openapi_url="/openapi.json", docs_url=None, redoc_url=None)
-    for router in (experience.router, process.router, systems.router, census.router, events.router, webhooks.router):
-        api.include_router(router)
+    for part in (experience, process, systems, census, clock, events, webhooks):
+        api.include_router(part.router)
     api.add_exception_handler(TielineError, _any)
     api.add_exception_handler(Exception, _any)
     api.add_exception_handler(RequestValidationError, _invalid)

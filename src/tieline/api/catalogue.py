@@ -74,6 +74,10 @@ def _entries() -> tuple[Problem, ...]:
             way_out="Resolve the hold that the message names, then retry.",
         ),
         Problem(
+            code="clock_not_movable", status=409, title="This hub goes by the wall clock", owner=caller,
+            way_out="Rehearse on a hub of its own with clock.movable: true; days of a hub with real systems are real.",
+        ),
+        Problem(
             code="cursor_gone", status=410, title="The cursor saw events that a restore gave up", owner=caller,
             way_out="Undo what you did for events after the restored point, and go on from the cursor in errors[].",
         ),
@@ -88,6 +92,10 @@ def _entries() -> tuple[Problem, ...]:
         Problem(
             code="rejected", status=422, title="The request breaks a rule", owner=caller,
             way_out="Correct what errors[] names and send it again with a new Idempotency-Key.",
+        ),
+        Problem(
+            code="clock_only_forward", status=422, title="The clock does not go back", owner=caller,
+            way_out="Name an instant later than the one that `tieline clock show` tells, or begin another rehearsal.",
         ),
         Problem(
             code="configuration_invalid", status=422, title="The configuration is not valid", owner=caller,

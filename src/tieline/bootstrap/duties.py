@@ -15,17 +15,22 @@ from tieline.adapters.postgres import launcher, roles
 from tieline.adapters.postgres.pools import pool as make_pool
 from tieline.adapters.vault import EnvFileVault
 from tieline.bootstrap.auditing import Auditing, auditing
+from tieline.bootstrap.clock import business_clock, movable
 from tieline.bootstrap.landscape import build_landscape
+from tieline.bootstrap.schedules import schedules_of
 from tieline.bootstrap.store import Pool, join_store
 from tieline.bootstrap.webhooks import delivering
 from tieline.engine.budgets.budgets import Budgets
 from tieline.engine.budgets.owned import own_budgets
+from tieline.engine.clock import Journey
 from tieline.engine.duties import Duty, Runner
 from tieline.engine.duties.liveness import Monitor
 from tieline.engine.duties.partitions import partitions_duty
 from tieline.engine.duties.retention import retention_duty
+from tieline.engine.duties.schedules import schedules_duty
 from tieline.engine.feed.duty import seal_duty
-from tieline.ports.landscape import Landscape
+from tieline.ports.clock import WALL
+from tieline.ports.landscape import Landscape, present
 from tieline.reconciliation.census import census_duty
 
 LEASE_S = 3.0  # with beats a second apart another scheduler has the duties of a dead one within 4 s
@@ -55,7 +60,18 @@ def all_duties(place: Place, deliver: Duty) -> tuple[Duty, ...]:
         ),
         deliver,
         Monitor(place.pool, place.landscape, place.clock).duty(),
+        *timed_duties(place),
     )  # fmt: skip
+
+
+def timed_duties(place: Place) -> tuple[Duty, ...]:
+    """What goes by business time: schedules, and in a rehearsal the clock itself."""
+    schedules = schedules_of(place.settings)
+    meeting = schedules_duty(place.pool, schedules, lambda: present(place.landscape, place.clock()))
+    clock = movable(next((setup.clock for setup in place.landscape.values()), WALL))
+    if clock is None:
+        return (meeting,)
+    return meeting, Journey(place.pool, tuple(place.landscape), schedules, clock, place.clock).duty()
 
 
 @contextlib.asynccontextmanager
@@ -87,6 +103,7 @@ async def scheduler_only(settings: Settings, clock: Callable[[], datetime]) -> A
     vault = EnvFileVault()
     async with contextlib.AsyncExitStack() as stack:
         cluster = join_store(settings, vault)
-        built = build_landscape(settings, vault)
+        business = await stack.enter_async_context(business_clock(settings, cluster))
+        built = build_landscape(settings, vault, business=business)
         stack.push_async_callback(built.aclose)
         yield await stack.enter_async_context(scheduler(settings, cluster, built.landscape, clock))

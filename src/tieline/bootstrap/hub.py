@@ -28,6 +28,7 @@ from tieline.adapters.postgres.principals import ApiKey, create_principal
 from tieline.adapters.vault import EnvFileVault
 from tieline.api.app import create_app
 from tieline.api.services import Services
+from tieline.bootstrap.clock import business_clock
 from tieline.bootstrap.landscape import Around, as_it_is, build_landscape
 from tieline.bootstrap.store import OpenStore, Pool, join_store, open_pools, open_store, prepare_tenants
 from tieline.bootstrap.supposed import supposed_setup
@@ -90,7 +91,8 @@ async def hub(
     async with contextlib.AsyncExitStack() as stack:
         cluster = store(settings, vault)
         stack.callback(cluster.stop)
-        built = build_landscape(settings, vault, around)
+        business = await stack.enter_async_context(business_clock(settings, cluster))
+        built = build_landscape(settings, vault, around, business)
         stack.push_async_callback(built.aclose)
         pools = await open_pools(stack, cluster)
         await prepare_tenants(pools["api"], settings, built.landscape)
@@ -116,7 +118,8 @@ async def worker_only(settings: Settings, clock: Clock = now) -> AsyncIterator[W
     vault = EnvFileVault()
     async with contextlib.AsyncExitStack() as stack:
         cluster = join_store(settings, vault)
-        built = build_landscape(settings, vault)
+        business = await stack.enter_async_context(business_clock(settings, cluster))
+        built = build_landscape(settings, vault, business=business)
         stack.push_async_callback(built.aclose)
         worker_pool = await stack.enter_async_context(make_pool(cluster.conninfo(roles.WORKER), "worker", 2, 8))
         cipher = AesCipher(key_of(settings.home))

@@ -14,6 +14,7 @@ from tieline.connectors import discover
 from tieline.domain import fact_schemas, holds
 from tieline.domain.facts import fact_of_record
 from tieline.flows.registry import all_flows
+from tieline.ports.clock import WALL, BusinessClock
 from tieline.ports.http import Http
 from tieline.ports.landscape import Advice, Landscape, TenantSetup
 from tieline.ports.limits import Allowance, Meter
@@ -43,7 +44,9 @@ class Landscapes:
             await client.aclose()
 
 
-def build_landscape(settings: Settings, vault: Vault, around: Around = as_it_is) -> Landscapes:
+def build_landscape(
+    settings: Settings, vault: Vault, around: Around = as_it_is, business: BusinessClock = WALL
+) -> Landscapes:
     """Connect nothing yet: clients open on first use; each is handed to its connector through `around`.
 
     Raises CredentialInvalid for a secret that cannot be had.
@@ -53,11 +56,11 @@ def build_landscape(settings: Settings, vault: Vault, around: Around = as_it_is)
     def connect(each: SystemSettings) -> ConnectedSystem:
         return _system(each, vault, around, clients)
 
-    landscape = {name: setup_of(tenant, connect) for name, tenant in settings.tenants.items()}
+    landscape = {name: setup_of(tenant, connect, business) for name, tenant in settings.tenants.items()}
     return Landscapes(landscape=landscape, clients=tuple(clients))
 
 
-def setup_of(tenant: Tenant, connect: Connect) -> TenantSetup:
+def setup_of(tenant: Tenant, connect: Connect, business: BusinessClock = WALL) -> TenantSetup:
     systems = {name: connect(each) for name, each in tenant.systems.items()}
     sources: dict[str, Source] = {"api": ApiSource()}
     sources |= {name: _Named(name, s.source) for name, s in systems.items() if isinstance(s.source, SourceOfRecords)}
@@ -70,6 +73,7 @@ def setup_of(tenant: Tenant, connect: Connect) -> TenantSetup:
         census={(name, kind): part for name, each in tenant.systems.items() for kind, part in each.census.items()},
         owns=lambda system, kind, field, entity: owns(tenant, system, kind, field, entity),
         allowances={name: _allowance(tenant, name, system) for name, system in systems.items()}, weight=tenant.weight,
+        clock=business,
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from tieline.adapters.postgres import durability, fitness, launcher, migrate, ro
 from tieline.adapters.postgres.pools import pool as make_pool
 from tieline.adapters.postgres.pools import tenant_tx
 from tieline.adapters.postgres.principals import create_tenant
+from tieline.bootstrap.clock import prepare_clock
 from tieline.engine.commands import replan_all
 from tieline.ports.landscape import Landscape
 from tieline.ports.vault import Vault
@@ -35,6 +36,7 @@ def open_store(settings: Settings, vault: Vault) -> launcher.Cluster:
         durability.check_version(connection)
         durability.check_durability(connection)
     migrate.prepare(cluster.conninfo(roles.ADMIN))
+    prepare_clock(settings, cluster.conninfo(roles.ADMIN))
     return cluster
 
 

@@ -35,9 +35,10 @@ class EngineCommands:
 
     async def preview(self, tenant: str, lane: str, setup: TenantSetup | None = None) -> Preview:
         """What would change now; with another `setup`, what would change under that configuration. Writes nothing."""
-        planned_with = setup or self._setup(tenant)
+        known = self._setup(tenant)
+        planned_with = replace(setup, clock=known.clock) if setup else known
         async with self.pool.connection() as connection, tenant_transaction(connection, tenant) as cursor:
-            plan = await _dry_plan(cursor, planned_with, lane, self.clock())
+            plan = await _dry_plan(cursor, planned_with, lane, known.clock.present(self.clock()))
         found = _preview(planned_with, plan)
         return found if setup is None else replace(found, plan_id=None)  # only what is configured can be applied
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal, Protocol
 
+from tieline.ports.clock import WALL, BusinessClock
 from tieline.ports.flows import Flow
 from tieline.ports.limits import Allowance
 from tieline.ports.systems import Change, Source, System
@@ -49,7 +50,7 @@ class TenantSetup:
     `refuse` names the reason when a system may not write a change (ownership), None when it may.
     `describe` names the business event that an accepted change is; `check_fact` refuses what is not in the catalogue.
     `poll_every_s`: source -> seconds between polls; absent: not polled.
-    `today` is the calendar date of an instant where the legal entity lives.
+    `today` is the calendar date of an instant where the legal entity lives; `clock` is what instant business goes by.
     `census`: (system, kind) -> its cadence, where it is not the usual one.
     `owns` says whether a system owns a field of a kind there, (system, kind, field, legal entity): then it is never drift.
     """
@@ -71,9 +72,15 @@ class TenantSetup:
     owns: Callable[[str, str, str, str], bool] = owns_nothing
     allowances: Mapping[str, Allowance] = field(default_factory=dict)  # system -> what it draws on, if not its own
     weight: int = 1  # beside other tenants, where one budget or one worker serves several
+    clock: BusinessClock = WALL
 
 
 Landscape = Mapping[str, TenantSetup]
+
+
+def present(landscape: Landscape, now: datetime) -> datetime:
+    """The business instant of this hub while the wall clock shows `now`; all its firms live on one clock."""
+    return next((setup.clock.present(now) for setup in landscape.values()), now)
 
 
 class Cipher(Protocol):

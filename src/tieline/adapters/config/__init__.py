@@ -10,9 +10,9 @@ from tieline.adapters.config.explain import Explained, explain
 from tieline.adapters.config.load import load, load_text, read
 from tieline.adapters.config.model import Listen, Worker
 from tieline.adapters.config.schema import json_schema
-from tieline.adapters.config.settings import Settings, SystemSettings, Tenant
+from tieline.adapters.config.settings import ScheduleSettings, Settings, SystemSettings, Tenant
 
 __all__ = [
-    "ConfigChange", "Explained", "Listen", "Settings", "SystemSettings", "Tenant", "Worker",
+    "ConfigChange", "Explained", "Listen", "ScheduleSettings", "Settings", "SystemSettings", "Tenant", "Worker",
     "diff", "explain", "json_schema", "load", "load_text", "read",
 ]  # fmt: skip

@@ -14,7 +14,7 @@ VERBS = {"S": "select", "I": "insert", "U": "update", "D": "delete"}
 # Tables without tenant_id: who works on which shard, and rules of housekeeping. No tenant's words.
 INFRASTRUCTURE = (
     "workers", "shards", "duties", "duty_epochs", "watches", "budgets", "budget_shares", "retention", "schema_security", "schema_changes",
-    "alembic_version",
+    "alembic_version", "business_clock", "clock_moves",
 )  # fmt: skip
 
 MATRIX: Mapping[str, Mapping[str, str]] = {
@@ -65,6 +65,8 @@ MATRIX: Mapping[str, Mapping[str, str]] = {
     "shards": {WORKER: "SU", API: "S", SCHEDULER: "S"},
     "schedules": {SCHEDULER: "SIU", API: "S"},
     "schedule_dues": {SCHEDULER: "SI", API: "S"},
+    "business_clock": {WORKER: "S", API: "SU", SCHEDULER: "SU"},
+    "clock_moves": {WORKER: "S", API: "S", SCHEDULER: "SI"},
     "duties": {SCHEDULER: "SIU", API: "S"},
     "duty_epochs": {SCHEDULER: "SIU"},
     "watches": {SCHEDULER: "SIU", API: "S"},

@@ -22,7 +22,7 @@ from tieline.engine.holds import NewHold, lift, raise_holds
 from tieline.engine.lanes import lock_lanes
 from tieline.engine.rows import Cursor, Row, as_json, ask, tenant_transaction
 from tieline.kit.ids import uuid7
-from tieline.ports.landscape import Landscape
+from tieline.ports.landscape import Landscape, present
 
 EVERY_S = 5.0
 CODE, SOURCE = "OVERDUE", "monitor"
@@ -31,7 +31,7 @@ log = structlog.get_logger("tieline.liveness")
 
 
 class Monitor:
-    """`clock` is the business clock: latest times come from it. `log` says once when a watch begins or ceases to be late."""
+    """`clock` is the wall clock: latest times come from it. `log` says once when a watch begins or ceases to be late."""
 
     def __init__(
         self,
@@ -59,7 +59,8 @@ class Monitor:
     async def _look(self, connection: AsyncConnection[Any], tenant: str) -> dict[str, list[Row]]:
         async with tenant_transaction(connection, tenant) as cursor:
             await fence(cursor)
-            values = {"tenant": tenant, "now": self._clock(), "limit": LIMIT}
+            now = self._clock()
+            values = {"tenant": tenant, "now": now, "business": present(self._landscape, now), "limit": LIMIT}
             asked = {watch.name: await ask(cursor, watch.sql, values) for watch in self._watches}
             found = {name: await answer.fetchall() for name, answer in asked.items()}
             late: dict[str, list[Row]] = defaultdict(list)

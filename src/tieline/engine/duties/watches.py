@@ -14,7 +14,7 @@ LIMIT = 500  # of one watch in one tenant and round; the count is of all
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """`sql` takes %(tenant)s, %(now)s (the business clock) and %(limit)s; `what` continues the sentence "3 …"."""
+    """`sql` takes %(tenant)s, %(now)s, %(business)s (business time) and %(limit)s; `what` continues the sentence "3 …"."""
 
     name: str
     what: str
@@ -48,7 +48,7 @@ order by r.updated_at limit %(limit)s""",
         name="timers",
         what="lanes were to be looked at by an hour that has passed",
         sql="""select lane, lane as subject, 'worker' as actor, wake_at as since, count(*) over () as all_of_them from lanes
-where tenant_id = %(tenant)s and wake_at < %(now)s - interval '1 minute' order by wake_at limit %(limit)s""",
+where tenant_id = %(tenant)s and wake_at < %(business)s - interval '1 minute' order by wake_at limit %(limit)s""",
     ),
     Watch(
         name="plans",

@@ -11,6 +11,7 @@ from tieline.entrypoints.cli.commands import (
     audit,
     backups,
     census,
+    clock,
     evidence,
     hub,
     plans,
@@ -34,7 +35,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for family in (hub, rehearse, plans, reading, evidence, audit, backups, settings, census, webhooks, upgrades):
+for family in (hub, rehearse, plans, reading, evidence, audit, backups, settings, census, clock, webhooks, upgrades):
     family.add_to(app)
 
 

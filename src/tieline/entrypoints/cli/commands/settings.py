@@ -14,7 +14,7 @@ CONFIG_FILE = Annotated[str, typer.Argument(metavar="FILE", help="The firm's tie
 
 def add_to(app: typer.Typer) -> None:
     family = typer.Typer(help="Check and explain a tieline.yaml without starting anything.", no_args_is_help=True)
-    for command in (check, explain, diff, schema):
+    for command in (check, explain, diff, schema, schedules):
         family.command(command.__name__)(command)
     app.add_typer(family, name="config")
 
@@ -54,3 +54,16 @@ def schema() -> None:
     from tieline.entrypoints.cli import configuration, output
 
     output.document(configuration.schema())
+
+
+@guarded
+def schedules(
+    file: CONFIG_FILE = "tieline.yaml",
+    start: Annotated[str, typer.Option("--from", metavar="INSTANT", help="Count from then, not from now.")] = "",
+    count: Annotated[int, typer.Option("--next", min=1, max=100, help="How many times of each.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Show when each schedule is due next, on the clock of its legal entity and in UTC."""
+    from tieline.entrypoints.cli import timetable
+
+    timetable.show(file, start, count, as_json=as_json)

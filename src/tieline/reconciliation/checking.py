@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from tieline.ports.systems import Envelope, Lister, ListOrder, Observed, System
 from tieline.reconciliation.runs import Run, move
 
 BATCH = 200
+LOOKS, LOOKS_AT_ONCE = 40, 4  # searches for what is absent, each a call of its own, in one step of a run
 ATTEMPTS_MAX = 6  # then it is not drift but something that could not be asked: the run says how many
 
 
@@ -72,30 +74,39 @@ async def _read(
         seen = await system.read(envelopes) if envelopes else []
     except TielineError:
         return gone + [later(s, now) for s in known]
-    found = [
-        await _judge(setup, system, run, s, e, o, batch, now)
-        for s, e, o in zip(known, envelopes, seen, strict=True)
-    ]  # fmt: skip
-    return gone + found
+    found, absent = list[Finding](), list[tuple[Row, Envelope]]()
+    for suspect, envelope, observed in zip(known, envelopes, seen, strict=True):
+        if observed is None:
+            absent.append((suspect, envelope))
+        else:
+            found.append(_judge(setup, system, run, suspect, observed, batch, now))
+    return gone + found + await _looked_for(system, absent[:LOOKS], now)
 
 
-async def _judge(
-    setup: TenantSetup, system: System, run: Run, suspect: Row, envelope: Envelope, seen: Observed | None,
-    batch: Batch, now: datetime,
-) -> Finding:  # fmt: skip
+def _judge(
+    setup: TenantSetup, system: System, run: Run, suspect: Row, seen: Observed, batch: Batch, now: datetime
+) -> Finding:
     row = batch.replicas[suspect["replica_id"]]
-    if seen is None:
-        return await _absent(system, suspect, envelope, now)
-    doc = plain(seen.doc)
     difference = {
         name: value | ({"theirs": True} if setup.owns(run.system, run.kind, name, row["legal_entity"]) else {})
-        for name, value in unequal(row["doc"], doc).items()
+        for name, value in unequal(row["doc"], plain(seen.doc)).items()
     }
     if all(value.get("theirs") for value in difference.values()):
         return Finding(suspect=suspect, state="cleared")
     finding = Finding(suspect=suspect, state="found", kind="differs", fields=difference, external=plain(seen.ref))
     finding.due_at = _quarantine(system, run.kind, suspect, now)
     return finding
+
+
+async def _looked_for(system: System, absent: Sequence[tuple[Row, Envelope]], now: datetime) -> list[Finding]:
+    """A few at a time; those beyond LOOKS stay suspects of the next step."""
+    few = asyncio.Semaphore(LOOKS_AT_ONCE)
+
+    async def look(suspect: Row, envelope: Envelope) -> Finding:
+        async with few:
+            return await _absent(system, suspect, envelope, now)
+
+    return list(await asyncio.gather(*(look(suspect, envelope) for suspect, envelope in absent)))
 
 
 async def _absent(system: System, suspect: Row, envelope: Envelope, now: datetime) -> Finding:

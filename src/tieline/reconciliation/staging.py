@@ -89,8 +89,8 @@ _KEEP: LiteralString = """with kept as (
   returning (xmax = 0) as fresh)
 select count(*) filter (where fresh) as added from kept"""
 _COUNT: LiteralString = "select count(*) as count from census_seen where tenant_id = %s and run_id = %s"
+# By place: the table has no statistics, and a join with itself would be planned as if it were small.
 _CLEAR: LiteralString = """with gone as (
-  delete from census_seen where tenant_id = %(tenant)s and run_id = %(run)s and (replica_id, external_id) in (
-  select replica_id, external_id from census_seen where tenant_id = %(tenant)s and run_id = %(run)s
-  order by replica_id, external_id limit %(limit)s) returning 1)
+  delete from census_seen where tenant_id = %(tenant)s and run_id = %(run)s and ctid = any(array(
+  select ctid from census_seen where tenant_id = %(tenant)s and run_id = %(run)s limit %(limit)s)) returning 1)
 select count(*) as gone from gone"""

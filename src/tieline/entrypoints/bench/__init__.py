@@ -19,7 +19,7 @@ WHAT = (
     "activation", "census", "drain", "growth", "ingest", "lanes", "noisy", "overload", "scale", "shared",
 )  # fmt: skip
 ENDED = 128 + signal.SIGTERM
-SIZED = ("drain", "growth", "lanes", "overload", "scale")
+SIZED = ("census", "drain", "growth", "lanes", "overload", "scale")
 
 
 def run(what: str, *, as_json: bool, size: int | None = None) -> bool:

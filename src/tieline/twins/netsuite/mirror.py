@@ -68,7 +68,7 @@ class Mirror:
     def search(self, text: str, limit: int, offset: int) -> tuple[list[dict[str, str]], bool, int]:
         """One page of rows, whether more follow, and how many there are in all."""
         query = translate(text, _COLUMNS)
-        self._catch_up()
+        self.catch_up()
         rows = self._db.execute(f"{query.sql} LIMIT {limit + 1} OFFSET {offset}", query.values).fetchall()
         more, total = len(rows) > limit, offset + len(rows)
         if more:
@@ -79,7 +79,7 @@ class Mirror:
         ]
         return page, more, total
 
-    def _catch_up(self) -> None:
+    def catch_up(self) -> None:
         """Reads as the current request sees the store; what it may not see yet stays stale."""
         if not self._stale:
             return

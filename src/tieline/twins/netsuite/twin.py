@@ -25,6 +25,7 @@ REST = "/services/rest"
 _SINGULAR = "application/vnd.oracle.resource+json; type=singular"
 _COLLECTION = "application/vnd.oracle.resource+json; type=collection"
 _PAGE_ROWS = 1000
+_QUERY_ROWS = 100_000
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _decoder = msgspec.json.Decoder(float_hook=str)
 
@@ -199,6 +200,8 @@ class NetSuiteTwin(Twin):
         if not isinstance(query.get("q"), str):
             raise Refusal("The property q is missing.", code="INVALID_PARAMETER", path="q")
         limit, offset = _page(request)
+        if offset + limit > _QUERY_ROWS:
+            raise Refusal("A query answers at most 100,000 rows.", code="INVALID_PARAMETER", path="offset")
         rows, more, total = self.mirror.search(query["q"], limit, offset)
         return _collection([{"links": [], **row} for row in rows], more, offset, total)
 
@@ -237,6 +240,7 @@ class NetSuiteTwin(Twin):
             Route("/period", self._set_period, methods=["POST"]),
             Route("/lock", self._set_lock, methods=["POST"]),
             Route("/copy", self._copy, methods=["POST"]),
+            Route("/fill", self._fill_up, methods=["POST"]),
             Route("/amounts", self._set_amounts, methods=["POST"]),
             Route("/tokens/revoke", self._revoke, methods=["POST"]),
         ]
@@ -280,6 +284,13 @@ class NetSuiteTwin(Twin):
         if id is None:
             raise Rejected("There is no such record.")
         return answer({"id": self.books.copy(kind, id)})
+
+    async def _fill_up(self, request: Request) -> Response:
+        """`{"customer": [{…}, …]}`: records that are there already, thousands at a time; answers their internal ids."""
+        given = await _json(request)
+        ids = {kind: [self.books.fill(kind, each) for each in every] for kind, every in given.items()}
+        self.mirror.catch_up()
+        return answer(ids)
 
     async def _revoke(self, request: Request) -> Response:
         """Every token handed out so far is worth nothing; the certificates stay."""

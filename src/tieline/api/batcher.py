@@ -20,6 +20,7 @@ from tieline.api.services import Pool
 from tieline.engine.inputs import Accepted, NewInput, accept
 from tieline.kit.errors import Rejected, Unavailable
 
+KEPT_FOR_ORDERS = 10  # one in so many places of the queue is for what people order
 _POISON = (psycopg.DataError, UnicodeError)  # faults of what was sent
 _STORE = (psycopg.OperationalError, psycopg.InterfaceError, psycopg_pool.PoolTimeout, TimeoutError, OSError)
 
@@ -52,15 +53,20 @@ class Batcher:
     def full(self) -> bool:
         return len(self._queue) >= self.queue_limit
 
-    async def submit(self, inputs: Sequence[NewInput], *, critical: bool = False) -> list[Accepted]:
-        """Raises Unavailable when it is not certain that `inputs` are stored, Rejected when they cannot be.
+    def admit(self, *, critical: bool = False) -> None:
+        """Raises Unavailable when nothing more can be taken now, before anybody has read or verified it (V4).
 
         `critical`: what a person waits for; under pressure it is refused last.
         """
         if self.pressure is not None:
             self.pressure.admit(critical=critical)
-        if self.full:
+        kept = 0 if critical else self.queue_limit // KEPT_FOR_ORDERS
+        if len(self._queue) >= self.queue_limit - kept:
             raise Unavailable("More is arriving than can be stored at the moment; please repeat in a moment.")
+
+    async def submit(self, inputs: Sequence[NewInput], *, critical: bool = False) -> list[Accepted]:
+        """Raises Unavailable when it is not certain that `inputs` are stored, Rejected when they cannot be."""
+        self.admit(critical=critical)
         waiting = _Waiting(inputs, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         if self._busy < self.writers:

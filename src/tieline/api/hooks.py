@@ -24,7 +24,9 @@ BODY_MAX = 1024 * 1024
 
 
 class Journal(Protocol):
-    """Where accepted inputs go; `Batcher` in the product."""
+    """Where accepted inputs go; `Batcher` in the product. `admit` raises Unavailable while it takes nothing."""
+
+    def admit(self) -> None: ...
 
     async def submit(self, inputs: Sequence[NewInput]) -> list[Accepted]: ...
 
@@ -38,6 +40,7 @@ class Hooks:
         """Raises the error tree; the frame answers it as a problem."""
         tenant, system = request.path_params["tenant"], request.path_params["system"]
         source = self._source(tenant, system)
+        self._batcher.admit()  # first of all: a refusal must cost nothing
         _bound_headers(request)
         body = await read_body(request, BODY_MAX)
         check_shape(body)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 import psycopg_pool
+import structlog
 
 from tieline.api.services import Pool
 from tieline.kit.errors import Unavailable
@@ -23,6 +24,7 @@ WAIT_S_MAX = 60.0  # the backlog may be what is drained in this time …
 BACKLOG_MIN = 20_000  # … and at least this, so that a burst after a quiet night is taken
 MEASURED_S, STALE_S = 1.0, 10.0
 DISK_FREE_MIN, DISK_FREE_CRITICAL = 1 << 30, 256 << 20  # PostgreSQL needs room to tidy up when it is full
+_log = structlog.get_logger("tieline.edge")
 _AWAY = (psycopg.Error, psycopg_pool.PoolTimeout, TimeoutError, OSError)
 
 
@@ -43,6 +45,7 @@ class Pressure:
     waiting: int = 0
     drained_per_s: float = 0.0
     free: int | None = None
+    refused: int = 0  # since everything was taken last
     _deleted: int = 0
     _measured_at: float = 0.0
     _measuring: asyncio.Task[None] | None = field(default=None, repr=False)
@@ -63,9 +66,18 @@ class Pressure:
         if critical or now - self._measured_at > STALE_S or self.waiting <= self.limit:
             return
         wait_s = (self.waiting - self.limit) / max(self.drained_per_s, 1.0)
+        self._tell_refusal()
         raise Overloaded(
             "More has been taken than is worked off in a minute; please repeat later.", min(wait_s + 1, 60)
         )
+
+    def _tell_refusal(self) -> None:
+        """Once for all that are refused in a row."""
+        if not self.refused:
+            _log.warning(
+                "edge_refuses", waiting=self.waiting, limit=self.limit, drained_per_s=round(self.drained_per_s)
+            )
+        self.refused += 1
 
     async def _measure(self) -> None:
         self.free = self.free_bytes()
@@ -84,6 +96,9 @@ class Pressure:
             rate = (deleted - self._deleted) / passed
             self.drained_per_s += (rate - self.drained_per_s) * 0.3
         self.waiting, self._deleted, self._measured_at = waiting, deleted, now
+        if self.refused and waiting <= self.limit:
+            _log.info("edge_takes_again", refused=self.refused, waiting=waiting)
+            self.refused = 0
 
 
 # Kept by the server as rows come and go; counting the queue would cost the more the longer it is.

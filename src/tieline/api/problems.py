@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from tieline.api.catalogue import CATALOGUE, Problem
+from tieline.api.pressure import Overloaded
 from tieline.kit.errors import (
     Blocked,
     Conflict,
@@ -76,7 +77,7 @@ def problem_of(request: Request, error: Exception) -> Response:
     """The one way from an exception to an answer."""
     judged = judge(error)
     code = code_of(judged)
-    if CATALOGUE[code].status >= 500:
+    if CATALOGUE[code].status >= 500 and not isinstance(judged, Overloaded):  # thousands a second: said once, elsewhere
         _log.error("request_failed", code=code, correlation_id=correlation_of(request), error=type(error).__name__)
     headers = {"www-authenticate": 'Bearer realm="tieline"'} if code == "unauthenticated" else None
     wait = getattr(judged, "retry_after_s", None)

@@ -47,6 +47,9 @@ class BareInsert:
         self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
         self._task: asyncio.Task[None] | None = None
 
+    def admit(self) -> None:
+        """Takes everything."""
+
     async def receive(self, request: Request) -> Response:
         await self._insert(await request.body())
         return Response(status_code=202)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import shutil
+import os
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -11,36 +11,28 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from database import Database, new_home
-from tieline.adapters.postgres import launcher, migrate, roles
+import database as store
+from database import Database
+from tieline.adapters.postgres import launcher, roles
 
-_TEMPLATE = "tieline_template"
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[launcher.Embedded]:
-    home = new_home()
-    running = launcher.start(home)
-    try:
+    with store.server() as running:
         yield running
-    finally:
-        running.stop()
-        shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def template(cluster: launcher.Embedded) -> str:
-    with closing(psycopg.connect(cluster.conninfo(roles.ADMIN, "postgres"), autocommit=True)) as conn:
-        conn.execute(sql.SQL("create database {}").format(sql.Identifier(_TEMPLATE)))
-    migrate.migrate(cluster.conninfo(roles.ADMIN, _TEMPLATE))
-    return _TEMPLATE
+    return os.environ.get("TIELINE_TEST_TEMPLATE") or store.made_template(cluster)
 
 
 @pytest.fixture
 def database(cluster: launcher.Embedded, template: str) -> Iterator[Database]:
     """A migrated, empty database, dropped afterwards together with whatever is still connected to it."""
-    name = f"test_{next(_numbers)}"
+    name = f"test_{os.getpid()}_{next(_numbers)}"
     admin = cluster.conninfo(roles.ADMIN, "postgres")
     with closing(psycopg.connect(admin, autocommit=True)) as conn:
         conn.execute(

@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tieline.adapters.postgres import launcher, roles
+import psycopg
+from psycopg import sql
+
+from tieline.adapters.postgres import launcher, migrate, roles
 from tieline.kit.errors import TielineError
 
 _MEMORY = Path("/dev/shm")
@@ -29,6 +34,30 @@ class Database:
     @property
     def admin(self) -> str:
         return self.conninfo(roles.ADMIN)
+
+
+@contextmanager
+def server() -> Iterator[launcher.Embedded]:
+    """A server of this process's own, or the one that `TIELINE_TEST_SERVER` names, which belongs to somebody else."""
+    if lent := os.environ.get("TIELINE_TEST_SERVER"):
+        yield launcher.attach(Path(lent))
+        return
+    home = new_home()
+    running = launcher.start(home)
+    try:
+        yield running
+    finally:
+        running.stop()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def made_template(cluster: launcher.Embedded) -> str:
+    """A migrated database to copy from; its name is this process's own."""
+    name = f"tieline_template_{os.getpid()}"
+    with closing(psycopg.connect(cluster.conninfo(roles.ADMIN, "postgres"), autocommit=True)) as conn:
+        conn.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+    migrate.migrate(cluster.conninfo(roles.ADMIN, name))
+    return name
 
 
 def new_home() -> Path:

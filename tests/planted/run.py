@@ -18,12 +18,18 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from bugs import BUGS, Bug
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(1, str(ROOT / "tests"))
+
+from database import made_template, server  # noqa: E402
+
 SOURCE = ROOT / "src"
+SCHEMA = "adapters/postgres/"  # a bug in here needs a database that was made with it
 PATIENCE_S = "4"  # how long a test of the running engine waits for what never comes
 LIMIT_S = 120
 REASONS = ("AssertionError", "Failed")  # an assertion, or "did not raise"
@@ -52,21 +58,26 @@ def stale(bug: Bug) -> str | None:
     return None
 
 
-def try_bug(bug: Bug) -> Verdict:
-    """Copy, plant, run. Caught only if the test itself failed, and for an assertion."""
+def try_bug(bug: Bug, server: Path, template: str) -> Verdict:
+    """Copy, plant, run. Caught only if the test itself failed, and for an assertion.
+
+    The database server is lent, and so is its migrated database, unless the bug is in what migrates.
+    """
+    lent = {"TIELINE_TEST_SERVER": str(server)}
+    lent |= {} if bug.file.startswith(SCHEMA) else {"TIELINE_TEST_TEMPLATE": template}
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="tieline-planted-") as folder:
         copy, report = Path(folder, "src"), Path(folder, "report.jsonl")
         shutil.copytree(SOURCE, copy)
         file = copy / "tieline" / bug.file
         file.write_text(file.read_text(encoding="utf-8").replace(bug.old, bug.new), encoding="utf-8")
-        done = _run_test(bug.test, copy, report)
+        done = _run_test(bug.test, copy, report, lent)
         caught, reason = _judge(done, report)
     return Verdict(bug.id, caught, bug.test, reason, round(time.monotonic() - started, 1))
 
 
-def _run_test(test: str, copy: Path, report: Path) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {
+def _run_test(test: str, copy: Path, report: Path, lent: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | lent | {
         "PYTHONPATH": f"{copy}{os.pathsep}{Path(__file__).parent}", "PLANTED_SOURCE": str(copy),
         "PLANTED_REPORT": str(report), "TIELINE_TEST_PATIENCE_S": PATIENCE_S,
     }  # fmt: skip
@@ -99,8 +110,9 @@ def main(arguments: Sequence[str]) -> int:
         print("\n".join(faults), file=sys.stderr)
         return 2
     started = time.monotonic()
-    with ThreadPoolExecutor(given.parallel) as pool:
-        verdicts = _shown(pool.map(try_bug, chosen), quiet=given.json)
+    with server() as running, ThreadPoolExecutor(given.parallel) as pool:
+        try_one = partial(try_bug, server=running.folders.root.parent, template=made_template(running))
+        verdicts = _shown(pool.map(try_one, chosen), quiet=given.json)
     caught = sum(verdict.caught for verdict in verdicts)
     took_s = round(time.monotonic() - started, 1)
     if given.json:

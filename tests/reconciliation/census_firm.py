@@ -19,6 +19,7 @@ from tieline import sdk
 from tieline.adapters.postgres import roles
 from tieline.engine.rows import tenant_transaction
 from tieline.engine.shards import shard_of
+from tieline.engine.worker import Worker
 from tieline.kit.canonical import digest
 from tieline.ports.landscape import Advice, Cadence, TenantSetup
 from tieline.ports.systems import Envelope, ExternalRef, System
@@ -49,6 +50,21 @@ def envelope(kind: str, document: Any, ref: ExternalRef | None = None, **more: A
     )  # fmt: skip
 
 
+class OpenCipher:
+    """These tests are not about sealing."""
+
+    def seal(self, plaintext: bytes, context: bytes) -> bytes:
+        return plaintext
+
+    def open(self, ciphertext: bytes, context: bytes) -> bytes:
+        return ciphertext
+
+
+async def _forever(worker: Worker) -> None:
+    while True:
+        await worker.pump.finish()
+
+
 @dataclass
 class Firm:
     pool: AsyncConnectionPool[Any]
@@ -57,6 +73,29 @@ class Firm:
     setup: TenantSetup
     census: Census
     refs: dict[str, ExternalRef] = field(default_factory=dict)
+    worker_conninfo: str = ""
+
+    async def push(self) -> None:
+        """What is due goes out, and is read back, until nothing is due."""
+        conninfo = self.worker_conninfo
+        async with AsyncConnectionPool(
+            conninfo, min_size=1, max_size=4, open=False, kwargs={"autocommit": True}
+        ) as pool:
+            worker = Worker(pool, conninfo, {TENANT: self.setup}, OpenCipher(), now, "w1", 30.0)
+            async with pool.connection() as connection:
+                await worker.leases.beat(connection, "here", frozenset())
+            finishing = asyncio.create_task(_forever(worker))
+            for _ in range(2000):
+                await worker.pump.claim()
+                if not worker.pump.under_way and not await self.rows("select 1 from due"):
+                    break
+                await asyncio.sleep(0.01)
+            finishing.cancel()
+            await asyncio.gather(finishing, return_exceptions=True)
+            await worker.loans.give_back()
+            async with pool.connection() as connection:
+                await worker.leases.leave(connection)
+        assert await self.rows("select replica_id, step from due") == []
 
     async def put(self, kind: str, documents: Iterable[Any]) -> None:
         """Into the system itself, a few calls at a time."""
@@ -156,7 +195,12 @@ async def firm(database: Any, system: System) -> AsyncIterator[Firm]:
     async with AsyncConnectionPool(conninfo, min_size=1, max_size=4, open=False, kwargs={"autocommit": True}) as pool:
         setup = setup_of(system)
         made = Firm(
-            pool=pool, admin=database.admin, system=system, setup=setup, census=Census(pool, {TENANT: setup}, now)
+            pool=pool,
+            admin=database.admin,
+            system=system,
+            setup=setup,
+            census=Census(pool, {TENANT: setup}, now),
+            worker_conninfo=database.conninfo(roles.WORKER),
         )
         await made.rows("insert into tenants (tenant_id, name) values (%s, 'Acme') returning 1", TENANT)
         yield made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -12,8 +13,10 @@ from psycopg.rows import dict_row
 from database import Database
 from tieline.adapters.postgres import roles
 from tieline.adapters.postgres.pools import pool
+from tieline.engine.clock import MovedClock
 from tieline.engine.duties import watches
 from tieline.engine.duties.liveness import Monitor
+from tieline.ports.clock import WALL, BusinessClock
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 TENANT = "acme"
@@ -26,6 +29,7 @@ class House:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.now = NOW
+        self.clock: BusinessClock = WALL
 
     def run(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
         with psycopg.connect(self.database.admin, autocommit=True, row_factory=dict_row) as connection:
@@ -47,7 +51,7 @@ class House:
 
     async def look(self) -> None:
         async with pool(self.database.conninfo(roles.SCHEDULER), "scheduler") as made:
-            setup: Any = object()
+            setup: Any = SimpleNamespace(clock=self.clock)
             await Monitor(made, {TENANT: setup}, lambda: self.now).round()
 
     def holds(self) -> list[dict[str, Any]]:
@@ -184,3 +188,14 @@ async def test_more_late_lanes_than_are_read_at_once_are_counted_and_lose_no_ale
 
 def test_every_watch_continues_a_sentence_and_has_a_name_of_its_own() -> None:
     assert len({watch.name for watch in watches.WATCHES}) == len(watches.WATCHES)
+
+
+async def test_V2_a_wake_up_is_late_by_business_time_and_documents_by_the_wall_clock(house: House) -> None:
+    clock = MovedClock()
+    clock.learn([(NOW, timedelta(days=30))])
+    house.clock = clock
+    house.lane(wake_at=NOW + timedelta(days=29))
+    house.lane("item:2", wake_at=NOW + timedelta(days=31))
+    house.replica("awaiting_approval", NOW + timedelta(hours=1), actor="approver")
+    await house.look()
+    assert house.watched() == {"timers": 1}

@@ -4,4 +4,4 @@ create table business_clock (
   sole boolean primary key default true check (sole), target timestamptz, made_at timestamptz not null default now());
 -- Each move, for ever: from `moved_at` on business time was `ahead` of the wall clock.
 create table clock_moves (
-  move_id bigint generated always as identity primary key, moved_at timestamptz not null, ahead interval not null);
+  moved_at timestamptz not null, ahead interval not null, move_id bigint generated always as identity primary key);

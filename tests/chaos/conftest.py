@@ -20,6 +20,7 @@ from kv_runs import KvStage  # noqa: E402
 from world import world  # noqa: E402
 
 from database import Database  # noqa: E402
+from ledger import SAID  # noqa: E402
 from tieline.entrypoints.chaos import pages  # noqa: E402
 from tieline.entrypoints.chaos.campaign import Campaign, seeds_held  # noqa: E402
 from tieline.entrypoints.chaos.children import nursery  # noqa: E402
@@ -34,9 +35,11 @@ SEEDS, SAFETY_S = 20, 2.5
 KILLS = int(os.environ.get("TIELINE_CHAOS_KILLS", "120"))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for line in _LEDGERS:
-        terminalreporter.write_line(line)
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item) -> None:
+    """From whichever process this is, to the end of the output."""
+    item.user_properties.extend((SAID, line) for line in _LEDGERS)
+    _LEDGERS.clear()
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ DELIVERY_POINTS = ("before_delivery_commit", "after_delivery_commit")  # a sched
 MIGRATION_POINTS = (
     "before_migration_commit", "after_migration_commit", "before_security_commit", "after_security_commit",
 )  # fmt: skip
+EVERY_POINT = (*POINTS, *SEALER_POINTS, *DELIVERY_POINTS, *MIGRATION_POINTS)
 
 _armed: dict[str, int] = {}
 _passed: Counter[str] = Counter()
@@ -31,7 +32,7 @@ def arm(setting: str) -> None:
     _armed.clear()
     for part in filter(None, setting.split(",")):
         name, _, count = part.partition(":")
-        if name not in (*POINTS, *SEALER_POINTS, *DELIVERY_POINTS, *MIGRATION_POINTS):
+        if name not in EVERY_POINT:
             raise ValueError(f"{name!r} is not a crash point")
         _armed[name] = int(count or 1)
 

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from tieline.bootstrap.auditing import run_verify
+from tieline.engine.crashpoints import MIGRATION_POINTS
 from tieline.entrypoints.chaos import announcing, state, verdicts
 from tieline.entrypoints.chaos.children import Nursery, nursery
 from tieline.entrypoints.chaos.client import sender
@@ -29,7 +30,7 @@ from tieline.entrypoints.chaos.paper import Paper, papers, unmapped
 from tieline.entrypoints.chaos.places import LEASE_S, NEVER, PARTS, calm, fierce_roles, roles
 from tieline.entrypoints.chaos.recovery import Recovery
 from tieline.entrypoints.chaos.run import Say, quiet, reuse_an_id
-from tieline.entrypoints.chaos.stage import Stage, api_key, staged
+from tieline.entrypoints.chaos.stage import CRASH_LOG, Stage, api_key, staged
 from tieline.entrypoints.chaos.workload import Firm
 from tieline.kit.errors import Unavailable
 
@@ -114,6 +115,8 @@ async def _scene(stage: Stage, chapter: Chapter, strength: Strength, seed: int) 
         hands = await stack.enter_async_context(sender(stage.edges, key, stage.inbox_secret, seed))
         hands.orders_to = stage.edges[1]
         await announcing.register(stage)
+        hit = Counter((stage.folder / CRASH_LOG).read_text().split())
+        chapter.ledger.kills["migrator"] += sum(hit[point] for point in MIGRATION_POINTS)
         watching = asyncio.create_task(recovery.watch())
         firm = Firm(stage.clm, hands, patience_s=QUIET_WITHIN_S + 60)
         try:

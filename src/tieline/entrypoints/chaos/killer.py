@@ -16,6 +16,7 @@ import psycopg
 
 from tieline.engine.crashpoints import DELIVERY_POINTS, POINTS, SEALER_POINTS
 from tieline.entrypoints.chaos.children import Child, Nursery
+from tieline.entrypoints.chaos.stage import CRASH_LOG
 from tieline.kit.errors import Unavailable
 
 SLEEPERS = 0.3
@@ -23,7 +24,6 @@ APPROVAL_POINTS = ("before_approval_commit", "after_approval_commit")
 EDGE_POINTS = ("before_accept_commit", "after_accept_commit", *APPROVAL_POINTS)
 WORKER_POINTS = tuple(point for point in POINTS if point not in APPROVAL_POINTS)
 SCHEDULER_POINTS = (*SEALER_POINTS, *DELIVERY_POINTS)
-EVERY_POINT = (*POINTS, *SCHEDULER_POINTS)
 _RARE = (*APPROVAL_POINTS, "after_lease_claim", "before_root_append", "after_root_append")  # passed once in most lives
 
 
@@ -71,7 +71,7 @@ class Killer:
 
     @property
     def crash_log(self) -> Path:
-        return self.folder / "crash-points.log"
+        return self.folder / CRASH_LOG
 
     def points_hit(self) -> Counter[str]:
         return Counter(self.crash_log.read_text().split()) if self.crash_log.exists() else Counter()

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from tieline import __version__
+from tieline.engine.crashpoints import EVERY_POINT
 from tieline.entrypoints.chaos import bars
 from tieline.entrypoints.chaos.campaign import Campaign
-from tieline.entrypoints.chaos.killer import EVERY_POINT
 from tieline.entrypoints.chaos.recovery import table
 
 PROCESSES = ("edge", "worker", "scheduler")

@@ -75,19 +75,7 @@ Never hit: {", ".join(points["never_hit"]) or "none"}.
 
 {_grid(("invariant", "verdict"), [(name, _verdict(one)) for name, one in found["invariants"].items()])}
 
-## Chapter by chapter
-
-Each chapter has a store, look-alikes and a folder of its own, which are gone when the next begins. So the last chapter of an
-hour costs what the first one cost; the columns *minutes* and *runner MB* show it.
-
-{_grid(_CHAPTER, [_chapter(n, one) for n, one in enumerate(found["table"], 1)])}
-
-## Memory and open files
-
-A hub beside the chapters that nobody harmed; {found["peaceful"].get("contracts", 0)} contracts were worked through on it. The first ten
-minutes do not count (of a shorter run its first half).
-
-{_grid(_PROCESS, _processes(found))}
+{_over_time(found)}
 
 ```json
 {json.dumps(short, indent=1)}
@@ -101,6 +89,22 @@ _CHAPTER = (
     "in flight max/all", "network", "contracts", "invoices", "effects", "quiet max s", "runner MB", "verdict",
 )  # fmt: skip
 _PROCESS = ("process", "minutes", "MB warm", "MB end", "MB max", "MB per hour", "files")
+
+
+def _over_time(found: Found) -> str:
+    return f"""## Chapter by chapter
+
+Each chapter has a store, look-alikes and a folder of its own, which are gone when the next begins. So the last chapter of an
+hour costs what the first one cost; the columns *minutes* and *runner MB* show it.
+
+{_grid(_CHAPTER, [_chapter(n, one) for n, one in enumerate(found["table"], 1)])}
+
+## Memory and open files
+
+A hub beside the chapters that nobody harmed; {found["peaceful"].get("contracts", 0)} contracts were worked through on it. The first ten
+minutes do not count (of a shorter run its first half).
+
+{_grid(_PROCESS, _processes(found))}"""
 
 
 def _chapter(n: int, one: Mapping[str, Any]) -> tuple[object, ...]:

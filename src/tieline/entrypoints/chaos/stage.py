@@ -19,6 +19,7 @@ from tieline.adapters.config import Settings
 from tieline.adapters.postgres import launcher, migrate, roles
 from tieline.adapters.postgres.pools import tenant_tx
 from tieline.adapters.postgres.principals import create_principal, create_tenant
+from tieline.entrypoints.chaos import migrating
 from tieline.entrypoints.chaos.network import Fronts
 from tieline.entrypoints.chaos.pairs import PairedStore
 from tieline.entrypoints.demo import firm
@@ -30,6 +31,7 @@ from tieline.twins.process import Served, served
 
 TENANT = "northwind"
 CALL_LIFE_S = 1.5
+CRASH_LOG = "crash-points.log"  # in the stage's folder: the names of the points at which somebody died
 HOOK_WAITS_MS = ",".join(["150"] * 1500)  # the CLM asks again until somebody is there
 
 
@@ -104,7 +106,7 @@ def _store(stack: contextlib.ExitStack, place: Path, settings: Settings, *, pair
         return store
     pair = PairedStore.started(place)
     stack.callback(pair.stop)
-    migrate.migrate(pair.primary.conninfo(roles.ADMIN))
+    migrating.under_kills(pair.primary.conninfo(roles.ADMIN), place / CRASH_LOG)
     pair.pair()
     return pair
 

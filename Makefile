@@ -12,6 +12,7 @@ help:  ## list the commands
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv >/dev/null; \
 	  else echo "Missing: the venv module. Install it: apt-get install -y python3-venv"; exit 2; fi; }
 	@echo "Setting up Tieline in .venv (once, about half a minute)…" >&2
+	@mkdir -p .venv && touch .venv/began
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/core.txt
 	@$(BIN)/pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
@@ -38,11 +39,10 @@ check: .venv/dev  ## format, lint, types, layers: under a minute
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: .venv/dev browser check  ## everything that must pass: make test [T=tests/console]
-	$(BIN)/pytest -n 3 --dist loadfile $(or $(T),tests --ignore=tests/chaos)
-	$(if $(T),,$(BIN)/pytest tests/chaos --ignore=tests/chaos/test_seeds.py)
+test: .venv/dev browser  ## everything that must pass, and where the minutes went: make test [T=tests/console]
+	@$(BIN)/python tests/everything.py $(T)
 
-seeds: .venv/dev  ## twenty seeds of faults, each drawn anew: about six minutes
+seeds: .venv/dev  ## only the twenty seeds of faults: about four minutes
 	$(BIN)/pytest tests/chaos/test_seeds.py
 
 soak: .venv/dev  ## kill everything for so long, with a report in docs/reports: make soak [MINUTES=60] [SEED=1]
@@ -51,7 +51,7 @@ soak: .venv/dev  ## kill everything for so long, with a report in docs/reports: 
 exam: .venv/dev  ## examine the connectors: make exam [C="netsuite tryton"]
 	@$(BIN)/tieline exam $(C)
 
-planted: .venv/dev  ## plant bugs; each must be noticed by its test: make planted [BUG="no_fence"]
+planted: .venv/dev  ## only the planted bugs; each must be noticed by its test: make planted [BUG="no_fence"]
 	@$(BIN)/python tests/planted/run.py $(BUG)
 
 docs: .venv/dev  ## take the README's picture anew (Chromium)

@@ -6,6 +6,7 @@ import itertools
 import os
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import psycopg
 import pytest
@@ -13,9 +14,34 @@ from psycopg import sql
 
 import database as store
 from database import Database
+from ledger import Ledger
+from parts import ByPart, Yielding, longest_first
 from tieline.adapters.postgres import launcher, roles
 
 _numbers = itertools.count(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if _of_many(config):
+        config.pluginmanager.register(Yielding())
+        return
+    config.option.loadscopereorder = False
+    config.pluginmanager.register(Ledger(whole=bool(getattr(config.option, "numprocesses", None))))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByPart | None:
+    return ByPart(config, log) if config.option.dist == "loadfile" else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if _of_many(config):
+        longest_first(items)
+
+
+def _of_many(config: pytest.Config) -> bool:
+    """Whether this process is one of several that share a run."""
+    return hasattr(config, "workerinput")
 
 
 @pytest.fixture(scope="session")

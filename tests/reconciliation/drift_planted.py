@@ -35,14 +35,14 @@ async def plant(firm: Firm, twin: Served, clients: list[sdk.Client]) -> dict[str
     return {each.id: kind for kind, some in planted.items() for each in some}
 
 
-async def sent_before(firm: Firm, old: sdk.Client) -> None:
+async def sent_before(firm: Firm, old: sdk.Client | sdk.Project, kind: str = "client") -> None:
     """The hub sent `old` first and a new name since; the old call was executed last."""
     await firm.rows(
         "insert into effects (tenant_id, intended_at, effect_key, replica_id, lane, system, kind, verb, op_class, revision,"
         " payload_hash, state, worker, epoch, mapping_version, config_version, actor) values (%s, now(), %s, %s, 'l', 'erp',"
-        " 'client', 'put', 'K-put', 1, %s, 'ok', 'w', 1, '1', 'c1', 'hub') returning 1",
-        TENANT, digest(old.id), f"erp/client/{old.id}", digest(sdk.plain(old)),
+        " %s, 'put', 'K-put', 1, %s, 'ok', 'w', 1, '1', 'c1', 'hub') returning 1",
+        TENANT, digest(old.id), f"erp/{kind}/{old.id}", kind, digest(sdk.plain(old)),
     )  # fmt: skip
-    await firm.plan("client", [replace(old, name=f"{old.name} renamed")], revision=2)
+    await firm.plan(kind, [replace(old, name=f"{old.name} renamed")], revision=2)
     await firm.rows("update replicas set updated_at = now() - interval '1 hour', observed_at = now() - interval '1 hour'"
                     " where key = %s returning 1", old.id)  # fmt: skip

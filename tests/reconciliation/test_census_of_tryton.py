@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import random
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from census_firm import Firm, envelope, firm
+from drift_planted import sent_before
 
 from database import Database
 from tieline import sdk
@@ -38,17 +41,17 @@ class Paper:
 
     def __init__(self, count: int) -> None:
         self.tag = uuid.uuid4().hex[:8]
-        self.clients = [self._client(n) for n in range(count)]
-        self.projects = [self._project(n) for n in range(count)]
+        self.clients = [self.client(n) for n in range(count)]
+        self.projects = [self.project(n) for n in range(count)]
 
-    def _client(self, number: int) -> sdk.Client:
+    def client(self, number: int) -> sdk.Client:
         return sdk.Client(
             id=sdk.stable_id("cli", self.tag, str(number)), name=f"Acme {self.tag} {number}", legal_entity="DE01",
-            currency="EUR", tax_code="STANDARD", tax_registration=f"DE{int(self.tag, 16) % 10**7:07d}{number:02d}",
+            currency="EUR", tax_code="STANDARD", tax_registration=f"DE{int(self.tag, 16) % 10**6:06d}{number:03d}",
             address=Address(street="Invalidenstr. 116", city="Berlin", postal_code="10115", country="DE"),
         )  # fmt: skip
 
-    def _project(self, number: int) -> sdk.Project:
+    def project(self, number: int) -> sdk.Project:
         return sdk.Project(
             id=sdk.stable_id("prj", self.tag, str(number)), contract_id="con", client_id=self.clients[number].id,
             name=f"Platform {self.tag} {number}", legal_entity="DE01", currency="EUR",
@@ -96,6 +99,81 @@ async def test_C3_drift_in_the_real_books_is_found_and_nothing_else(books: Firm,
         "select replica_id, class, state from census_drift where state <> 'told' and class <> 'orphan'"
     )
     assert [row["replica_id"].rpartition("/")[2] for row in unread] == [paper.projects[1].id]  # there, without our mark
+
+
+class Controller:
+    """Somebody at work in Tryton itself, through its own interface."""
+
+    def __init__(self, books: Firm, company: int) -> None:
+        self.books, self.company = books, company
+        assert isinstance(books.system, ConnectedSystem)
+        connector: Any = books.system.source
+        self.wire = connector.wire
+
+    def _id(self, document: Any) -> int:
+        return int(self.books.refs[document.id].id)
+
+    async def rename(self, model: str, document: Any, name: str) -> None:
+        await self.wire.write(self.company, model, self._id(document), {"name": name}, ["name"])
+
+    async def delete(self, model: str, document: Any) -> None:
+        await self.wire._call("DELETE", f"{model}/{self._id(document)}", self.company, [])
+
+    async def double(self, project: sdk.Project) -> None:
+        values = {"type": "project", "company": self.company, "name": project.name, "comment": project.id,
+                  "party": int(self.books.refs[project.client_id].id), "project_invoice_method": "manual"}  # fmt: skip
+        await self.wire.create(self.company, "project.work", values, ["name"])
+
+
+async def there(books: Firm, kind: str, before: dict[str, str]) -> tuple[Any, dict[str, str]]:
+    """A census, and what it found beyond what stood there from other tests."""
+    run = await books.run(kind)
+    return run, {key: found for key, found in (await books.drift(run)).items() if key not in before}
+
+
+async def test_C3_planted_drift_of_every_class_in_the_real_books_is_found_whole_and_nothing_else(
+    books: Firm, real_tryton: rehearsal.Tryton
+) -> None:
+    chance, paper = random.Random(20), Paper(50)
+    projects, loose = paper.projects[:32], paper.clients[32:]  # a client with a project cannot be deleted
+    strangers = [replace(each, client_id=paper.clients[0].id) for each in paper.projects[40:44]]
+    paper.projects = projects
+    await in_books(books, paper)
+    before = {kind: (await there(books, kind, {}))[1] for kind in ("client", "project")}
+    person = Controller(books, real_tryton.seed["companies"]["DE01"]["id"])
+
+    chosen = chance.sample(projects, 16)
+    edited, gone, twice, stale = (chosen[at : at + 4] for at in range(0, 16, 4))
+    for each in edited:
+        await person.rename("project.work", each, f"{each.name} by a person")
+    for each in gone:
+        await person.delete("project.work", each)
+    for each in twice:
+        await person.double(each)
+    for each in stale:
+        await sent_before(books, each, kind="project")
+    for each in strangers:
+        links = {f"client/{each.client_id}": books.refs[each.client_id]}
+        await books.system.put(envelope("project", each, links=links))
+    classes = {"differs": edited, "missing": gone, "duplicate": twice, "stale": stale, "orphan": strangers}
+    planted = {each.id: kind for kind, some in classes.items() for each in some}
+    assert (await there(books, "project", before["project"]))[1] == planted
+
+    renamed, deleted = loose[:4], loose[4:8]
+    for party in renamed:
+        await person.rename("party.party", party, f"{party.name} GmbH")
+    for party in deleted:
+        await person.delete("party.party", party)
+    run, found = await there(books, "client", before["client"])
+    assert found == {each.id: "differs" for each in renamed} | {each.id: "missing" for each in deleted}
+
+    await books.repair(run)
+    await books.push()
+    for party in (*renamed, *deleted):
+        (row,) = await books.rows("select external->>'id' as id from replicas where key = %s", party.id)
+        (seen,) = await person.wire.search(person.company, "party.party", [["id", "=", int(row["id"])]], ["name"])
+        assert seen["name"] == party.name
+    assert (await there(books, "client", before["client"]))[1] == {}
 
 
 async def test_every_kind_that_tryton_lists_reads_as_it_is_read_back(books: Firm) -> None:

@@ -1,4 +1,9 @@
-"""The hub as it runs beyond one process: store, edge and worker apart, each `tieline run …`, ended in reverse order."""
+"""The hub as it runs beyond one process: store, edge and worker apart, each `tieline run …`, ended in reverse order.
+
+    python -m tieline.entrypoints.bench.apart run worker --config FILE
+
+is `tieline run worker …` that also ends when its standard input does, so that nothing outlives a measurement that was killed.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,11 +57,11 @@ class Apart:
     parts: list[Part] = field(default_factory=list)
 
     async def start(self, what: str, *, speaks: bool) -> Part:
-        command = [sys.executable, "-m", "tieline.entrypoints.cli", "run", what, "--config", str(self.config)]
+        command = [sys.executable, "-m", "tieline.entrypoints.bench.apart", "run", what, "--config", str(self.config)]
         log = (self.config.parent / f"{what}.log").open("ab")
         with log:
             process = await asyncio.create_subprocess_exec(
-                *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=log,
+                *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log,
                 start_new_session=True,
             )  # fmt: skip
         part = Part(process)
@@ -90,3 +96,15 @@ async def apart(config: Path, home: Path) -> AsyncIterator[Apart]:
     finally:
         for part in reversed(made.parts):
             await part.stop()
+
+
+def _with_parent() -> None:
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    from tieline.entrypoints.cli.app import main
+
+    threading.Thread(target=_with_parent, daemon=True).start()
+    main()

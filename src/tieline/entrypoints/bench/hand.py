@@ -16,6 +16,7 @@ import uvloop
 from tieline.adapters.postgres.pools import pool as make_pool
 from tieline.bootstrap.hub import settle_memory
 from tieline.entrypoints.bench.ground import FreeSystem, rss_mb, setup_of, worker_of
+from tieline.entrypoints.cli.running import log_to_stderr
 
 SAY_S = 0.25
 
@@ -35,4 +36,5 @@ async def main(conninfo: str, name: str) -> None:
 
 
 if __name__ == "__main__":
+    log_to_stderr()
     uvloop.run(main(sys.argv[1], sys.argv[2]))

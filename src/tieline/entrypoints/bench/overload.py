@@ -27,9 +27,11 @@ from tieline.entrypoints.bench.firm import TENANT, Measured, agreements, measure
 from tieline.entrypoints.bench.storm import ms
 from tieline.entrypoints.demo.checks import contract_id, line_id
 from tieline.entrypoints.demo.stage import register_receiver
+from tieline.kit.errors import Unavailable
 
 BACKLOG = 20_000
-CONTRACTS, ORDERED = 60, 12  # those that are worked on, and those of which invoices are ordered
+CONTRACTS, ORDERED = 60, 8  # those that are worked on, and those of which invoices are ordered
+FACTS_EACH = 50  # of those that wait, before there are more contracts
 TIMES = 10
 PEAK_S, CALM_S, STORM_S = 20.0, 12.0, 40.0
 FILL_PER_S = 3_000
@@ -110,24 +112,25 @@ async def measure(say: Say, size: int = BACKLOG, seconds: float = STORM_S) -> di
     with measured_firm(0.0, at_once=16) as firm:
         home = bootstrap.read_settings(firm.config).home
         async with apart(firm.config, home) as hub:
-            return await _measured(await _scene(firm, hub, say), say, size, seconds)
+            return await _measured(await _scene(firm, hub, size, say), say, size, seconds)
 
 
-async def _scene(firm: Measured, hub: Apart, say: Say) -> Scene:
+async def _scene(firm: Measured, hub: Apart, size: int, say: Say) -> Scene:
     """Everybody at work, and contracts that may be worked on."""
-    say(f"{CONTRACTS + ORDERED} contracts are signed")
+    worked_on = min(CONTRACTS, 1 + size // FACTS_EACH)
+    say(f"{worked_on + ORDERED} contracts are signed")
     await hub.start("store", speaks=True)
     edge = await hub.start("edge", speaks=True)
     worker = await hub.start("worker", speaks=False)
     register_receiver(firm.clm, f"{edge.said['url']}/hooks/{TENANT}/ironclad")
-    records = agreements(CONTRACTS + ORDERED, secrets.token_hex(3))
+    records = agreements(worked_on + ORDERED, secrets.token_hex(3))
     await asyncio.to_thread(firm.clm.control, "seed", {"records": records})
     await asyncio.to_thread(firm.clm.control, "sign-all", {"ids": [record["id"] for record in records]})
     admin = await psycopg.AsyncConnection.connect(hub.admin, autocommit=True)
-    about = [{"contract_id": contract_id(r), "line_id": line_id(r, 1)} for r in records[:CONTRACTS]]
+    about = [{"contract_id": contract_id(r), "line_id": line_id(r, 1)} for r in records[:worked_on]]
     scene = Scene(
         firm=firm, hub=hub, edge=edge, worker=worker, admin=admin, about=about,
-        ordered=[contract_id(r) for r in records[CONTRACTS:]],
+        ordered=[contract_id(r) for r in records[worked_on:]],
     )  # fmt: skip
     end = time.monotonic() + PATIENCE_S
     while (active := await scene.count(_ACTIVE)) < len(records):
@@ -141,6 +144,8 @@ async def _measured(scene: Scene, say: Say, size: int, seconds: float) -> dict[s
     say(f"{size:,} facts are handed in while no worker runs")
     await scene.worker.stop()
     fill = await scene.storm(FILL_PER_S, size / FILL_PER_S, size)
+    if fill["accepted"] < size:
+        raise Unavailable(f"Only {fill['accepted']} of {size} facts were taken before it began: {fill}")
     scene.worker = await scene.hub.start("worker", speaks=False)
     say(f"peak: what is worked off in {PEAK_S:.0f} s while nobody sends")
     await _begun(scene)

@@ -47,18 +47,18 @@ class Hand:
         await self.process.wait()
 
 
-async def measure(say: Say, size: int = REPLICAS) -> dict[str, Any]:
+async def measure(say: Say, size: int = REPLICAS, workers: Sequence[int] = WORKERS) -> dict[str, Any]:
     """Replicas a second for each number of workers; forty thousand take about two minutes."""
     figures: dict[str, Any] = {"replicas": size, "cores": os.cpu_count()}
     async with ground() as g:
-        for count in WORKERS:
+        for count in workers:
             per_s, busy, memory = await _drained(g, size, count, say)
             figures |= {
                 f"workers_{count}_per_s": round(per_s, 1), f"workers_{count}_cores_busy": round(busy, 2),
                 f"workers_{count}_rss_mb": memory,
             }  # fmt: skip
-    one = figures["workers_1_per_s"]
-    ratios = {f"workers_{n}_ratio": round(figures[f"workers_{n}_per_s"] / one, 2) for n in WORKERS if n > 1}
+    first = figures[f"workers_{workers[0]}_per_s"]
+    ratios = {f"workers_{n}_ratio": round(figures[f"workers_{n}_per_s"] / first, 2) for n in workers[1:]}
     return {**figures, **ratios}
 
 

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import uvloop
@@ -88,9 +88,9 @@ class Storm:
 
     async def blow(self, rate: float, seconds: float) -> int:
         """Returns how many were sent."""
-        began, due = time.monotonic(), 0
-        while (passed := time.monotonic() - began) < seconds:
-            target = int(passed * rate)
+        began, total, due = time.monotonic(), round(rate * seconds), 0
+        while due < total:
+            target = min(total, int((time.monotonic() - began) * rate))
             for number in range(due, target):
                 self.late.append(began + number / rate)
             due = target
@@ -130,8 +130,7 @@ class Line(asyncio.Protocol):
         self.fact, self.due, self.heard = b"", 0.0, bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport), "a connection over TCP"
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)
         self.storm.free.append(self)
 
     def send(self, fact: bytes, due: float) -> None:
@@ -174,7 +173,7 @@ def facts(order: dict[str, Any], count: int) -> deque[bytes]:
 
 
 async def main(order: dict[str, Any]) -> dict[str, Any]:
-    parts, count = urlsplit(order["url"]), order.get("facts") or int(order["rate"] * order["seconds"]) + 1
+    parts, count = urlsplit(order["url"]), order.get("facts") or round(order["rate"] * order["seconds"])
     storm = Storm((str(parts.hostname), int(parts.port or 80)), facts(order, count))
     await storm.open(order["connections"])
     began = time.monotonic()

@@ -64,7 +64,7 @@ def fierce_roles(stage: Stage, draw: Draw | None = None) -> list[Role]:
     worker = role("worker", [], WORKER_POINTS, (0.3, 2.0), 2.0, asleep_s=asleep_s)
     return [
         role("edge", [stage.ports[0]], EDGE_POINTS[:2], (0.3, 0.9), 1.2),
-        role("edge", [stage.ports[1]], APPROVAL_POINTS, (5.0, 15.0), 15.0, **once),
+        role("edge", [stage.ports[1]], APPROVAL_POINTS, (5.0, 28.0), 28.0, **once),
         worker, worker, scheduler, scheduler,
     ]  # fmt: skip
 

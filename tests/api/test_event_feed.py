@@ -6,8 +6,10 @@ import asyncio
 import json
 from typing import Any
 
+import pytest
 from api_house import House
 
+from tieline.api import events
 from tieline.kit.ids import uuid7
 
 
@@ -65,6 +67,30 @@ async def test_a_stream_goes_on_after_the_last_event_seen_and_tells_what_is_seal
         assert (await http.get(f"/events/v1?cursor={third['id']}")).json()["events"] == []
 
 
+async def test_a_stream_without_news_says_that_it_is_still_here_and_goes_on_telling(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Proxies end connections on which nothing is said; what is said is a comment, which no reader takes for an event."""
+    monkeypatch.setattr(events, "HEARTBEAT_S", 0.2)
+    event(house, 1)
+    await house.seal()
+    async with house.client() as http:
+        reader = Reader(house, (await http.get("/events/v1")).json()["cursor"])
+    assert [await reader.text(), await reader.text()] == [": still here\n\n"] * 2
+    event(house, 2)
+    await house.seal()
+    while (said := await reader.text()).startswith(":"):
+        pass
+    assert "dev.tieline.contract.signed.v1" in said
+    assert await reader.text() == ": still here\n\n"
+    await reader.leave()
+
+
+def test_a_stream_says_something_more_often_than_proxies_lose_patience() -> None:
+    """A minute is what the common ones allow without a word."""
+    assert 1 <= events.HEARTBEAT_S <= 30
+
+
 class Reader:
     """A client that keeps its connection open, spoken to as a server does."""
 
@@ -81,9 +107,12 @@ class Reader:
         self._running = asyncio.create_task(house.app(scope, self._receive, self._send))
 
     async def next(self) -> dict[str, Any]:
-        text = await asyncio.wait_for(self._told.get(), 10)
+        text = await self.text()
         fields = dict(line.split(": ", 1) for line in text.strip().splitlines())
         return {**fields, "data": json.loads(fields["data"])}
+
+    async def text(self) -> str:
+        return await asyncio.wait_for(self._told.get(), 10)
 
     async def leave(self) -> None:
         self._left.set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tieline.api.app import create_app
 from tieline.domain.documents import LedgerLine
 from tieline.kit.errors import CredentialInvalid, Throttled, Unavailable, Unknown
 from tieline.kit.money import Money
+from tieline.ports.limits import Allowance, Limits
 from tieline.ports.systems import Envelope, ExternalRef, Observed, Operation
 from tieline.sdk.capabilities import ReadsLedger
 
@@ -119,3 +121,56 @@ async def test_what_is_not_there_is_not_found(house: House, path: str) -> None:
     live = with_erp(house, Erp({}))
     async with live.client() as http:
         assert (await http.get(f"/system/v1/systems/{path}")).status_code == 404
+
+
+async def test_a_system_that_is_down_is_listed_with_since_when_and_why_even_when_it_holds_nothing(house: House) -> None:
+    live = with_erp(house, Erp({}))
+    house.rows("delete from replicas returning 1")
+    house.seed(
+        "circuits", tenant_id="northwind", system="erp", state="half_open", since="2026-03-02T08:00:00Z",
+        reason="The ERP does not answer.", failures=7,
+    )  # fmt: skip
+    house.seed("circuits", tenant_id="southwind", system="erp", state="open", reason="not ours")
+    async with live.client() as http:
+        (erp,) = [one for one in (await http.get("/system/v1/systems")).json()["systems"] if one["name"] == "erp"]
+    assert (erp["circuit"], erp["circuit_reason"]) == ("half_open", "The ERP does not answer.")
+    assert erp["circuit_since"].startswith("2026-03-02T08:00:00")
+
+
+async def test_a_budget_is_listed_with_what_is_leased_free_and_kept(house: House) -> None:
+    limits = Limits(concurrency=10, daily=1000)
+    firm = replace(
+        setup("northwind"),
+        systems={"erp": Erp({})}, allowances={"erp": Allowance(budget="account/shared", limits=limits)},
+    )  # fmt: skip
+    live = replace(house, app=create_app(replace(house.services, landscape={"northwind": firm})))
+    async with live.client() as http:
+        (unused,) = [one["budget"] for one in (await http.get("/system/v1/systems")).json()["systems"] if one["budget"]]
+        house.seed(
+            "budgets", budget="account/shared", day=datetime.now(UTC).date(), day_used=850, calls=900, turned_away=4,
+            paused_until="2999-01-01T00:00:00Z", reason="it asks for fewer calls",
+        )  # fmt: skip
+        for worker, slots, until in (("w1", 3, "2999-01-01"), ("w2", 2, "2999-01-01"), ("dead", 5, "2026-01-01")):
+            house.seed("budget_shares", budget="account/shared", worker_id=worker, slots=slots, wanted=9, until=until)
+        (used,) = [one["budget"] for one in (await http.get("/system/v1/systems")).json()["systems"] if one["budget"]]
+    assert (unused["free"], unused["leased"], unused["day"]["left"]) == (10, 0, 1000)
+    assert (used["name"], used["at_once"], used["leased"], used["free"], used["workers"]) == (
+        "account/shared", 10, 5, 5, 2,
+    )  # fmt: skip
+    assert (used["kept_for_listings"], used["turned_away"], used["reason"]) == (1, 4, "it asks for fewer calls")
+    assert used["day"] == {
+        "limit": 1000, "used": 850, "left": 150, "kept_from": {"census": 200, "notice": 50, "state": 20},
+        "stopped": ["census"],
+    }  # fmt: skip
+
+
+async def test_yesterdays_quota_is_not_todays(house: House) -> None:
+    limits = Limits(concurrency=2, daily=100)
+    firm = replace(
+        setup("northwind"), systems={"erp": Erp({})}, allowances={"erp": Allowance(budget="b", limits=limits)}
+    )
+    live = replace(house, app=create_app(replace(house.services, landscape={"northwind": firm})))
+    house.seed("budgets", budget="b", day="2026-01-01", day_used=100)
+    async with live.client() as http:
+        (found,) = [one["budget"] for one in (await http.get("/system/v1/systems")).json()["systems"] if one["budget"]]
+    assert (found["day"]["left"], found["day"]["stopped"], found["kept_for_listings"]) == (100, [], 0)

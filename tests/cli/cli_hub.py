@@ -56,6 +56,7 @@ class Hub:
     contracts: list[dict[str, Any]] = field(default_factory=lambda: [dict(LINE)])
     orders: list[tuple[str, str, Any]] = field(default_factory=list)
     planned_under: list[str] = field(default_factory=list)
+    tryton_is: dict[str, Any] = field(default_factory=dict)
     url: str = ""
 
     def app(self) -> Starlette:
@@ -154,7 +155,8 @@ class Hub:
         return JSONResponse({"status": "not_ready", "checks": {"durability": durability}}, 503)
 
     async def _systems(self, request: Request) -> Response:
-        return JSONResponse({"systems": [{"name": "tryton", "connector": "tryton", "roles": ["erp"], "in_step": 4}]})
+        tryton = {"name": "tryton", "connector": "tryton", "roles": ["erp"], "in_step": 4}
+        return JSONResponse({"systems": [{**tryton, **self.tryton_is}]})
 
 
 def refused(status: int, code: str, detail: str, **more: Any) -> Response:

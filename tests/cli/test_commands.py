@@ -173,6 +173,35 @@ def test_the_doctor_names_what_is_wrong_and_the_way_out_and_exits_3(hub: Hub, tm
     assert re.search("✓ system tryton +holds nothing of ours yet", shown.stdout)
 
 
+def test_the_doctor_shows_which_system_is_down_since_when_and_why(hub: Hub, tmp_path: Path) -> None:
+    hub.tryton_is = {
+        "circuit": "half_open", "circuit_since": "2026-03-02T08:00:00+00:00", "circuit_reason": "It does not answer.",
+    }  # fmt: skip
+    shown = tieline("doctor", home=tmp_path, url=hub.url).stdout
+    assert re.search("✗ circuit tryton +half open since 2026-03-02 08:00:00 UTC: It does not answer.", shown)
+    assert "closes with the first answer" in shown
+    hub.tryton_is = {"circuit": "closed"}
+    assert re.search("✓ circuit tryton +closed", tieline("doctor", home=tmp_path, url=hub.url).stdout)
+
+
+def test_the_doctor_shows_what_is_left_of_a_budget_and_what_is_kept(hub: Hub, tmp_path: Path) -> None:
+    day = {"limit": 1000, "used": 850, "left": 150, "kept_from": {"census": 200, "state": 20}, "stopped": ["census"]}
+    budget = {
+        "at_once": 15, "leased": 6, "free": 9, "workers": 2, "kept_for_listings": 1, "day": None, "calls": 900,
+        "turned_away": 4, "paused_until": "2026-03-02T08:00:00+00:00", "reason": "it asks for fewer calls",
+    }  # fmt: skip
+    hub.tryton_is = {"budget": budget}
+    shown = tieline("doctor", home=tmp_path, url=hub.url).stdout
+    assert re.search(
+        "✓ budget tryton +9 of 15 calls at once are free, 1 of them kept for listings; 6 leased by 2", shown
+    )
+    assert "silent until 2026-03-02 08:00:00 UTC: it asks for fewer calls; 4 of 900 calls were turned away" in shown
+    hub.tryton_is = {"budget": {**budget, "day": day}}
+    shown = tieline("doctor", home=tmp_path, url=hub.url).stdout
+    assert re.search("✗ budget tryton .*150 of 1,000 calls of the day are left .*wait for tomorrow: census", shown)
+    assert "anew at midnight UTC" in shown
+
+
 def test_holds_are_listed_with_owner_and_way_out_also_those_that_belong_to_no_contract(
     hub: Hub, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from database import Database
 from tieline.adapters.postgres import examination, roles
-from tieline.engine.views.liveness import duties_check, unfinished_check
+from tieline.engine.views.liveness import duties_check, feed_check, unfinished_check
 
 
 @pytest.fixture
@@ -112,3 +112,35 @@ async def test_what_retention_would_drop_and_what_must_stay_is_shown_before(data
     assert found["ok"] is True
     assert "months to be dropped next: " in found["seen"]
     assert "inputs_m201005 stays: an input of this month is not worked in yet" in found["seen"]
+
+
+def _unsealed(database: Database, count: int, age_s: float) -> None:
+    _run(
+        database,
+        "insert into unsealed select 'acme', 'item:1', n, gen_random_uuid(), now() - make_interval(secs => %s)"
+        " from generate_series(1, %s) as n",
+        age_s, count,
+    )  # fmt: skip
+
+
+async def test_L5_events_without_a_place_in_the_feed_are_told_with_their_age_although_no_monitor_runs(
+    database: Database, asked: Any
+) -> None:
+    assert (await feed_check(asked))["seen"] == "every event has its place"
+    _unsealed(database, 3, 29)
+    young = await feed_check(asked)
+    _run(database, "update unsealed set recorded_at = now() - interval '31 seconds' where lane_seq = 2")
+    old = await feed_check(asked)
+    assert (young["ok"], young["seen"]) == (True, "3 events have no place yet, the oldest for 29 s")
+    assert (old["ok"], old["seen"]) == (False, "3 events have no place yet, the oldest for 31 s")
+    assert "tieline run scheduler" in old["way_out"] and "tieline audit verify" in old["way_out"]
+
+
+async def test_what_no_contract_shows_has_a_way_out_of_its_own(database: Database, asked: Any) -> None:
+    _run(database, "insert into watches values ('feed', 2, now() - interval '1 minute', now(), 1)")
+    feed = await unfinished_check(asked)
+    _run(database, "insert into watches values ('turns', 1, now(), now(), 1)")
+    both = await unfinished_check(asked)
+    assert feed["seen"].startswith("2 events have had no place in the feed")
+    assert "tieline audit verify" in feed["way_out"] and "tieline list holds" not in feed["way_out"]
+    assert "tieline audit verify" in both["way_out"] and "tieline list holds" in both["way_out"]

@@ -14,7 +14,7 @@ from database import Database
 from tieline.adapters.postgres import roles
 from tieline.adapters.postgres.pools import pool
 from tieline.engine.clock import MovedClock
-from tieline.engine.duties import watches
+from tieline.engine.duties import liveness, watches
 from tieline.engine.duties.liveness import Monitor
 from tieline.ports.clock import WALL, BusinessClock
 
@@ -161,6 +161,27 @@ async def test_L5_a_call_whose_outcome_nobody_finds_out_is_found(house: House) -
     house.now = datetime.now(UTC) + timedelta(minutes=11)
     await house.look()
     assert house.watched() == {"effects": 1}
+
+
+async def test_L5_a_feed_that_nobody_seals_any_more_is_told_within_a_minute_and_no_contract_is_held(
+    house: House,
+) -> None:
+    assert watches.UNSEALED_S + liveness.EVERY_S < 60
+    house.lane()
+    house.run(
+        "insert into unsealed select %s, %s, n, gen_random_uuid(), now() - make_interval(secs => %s) "
+        "from generate_series(1, 2) as n",
+        TENANT, LANE, watches.UNSEALED_S - 1,
+    )  # fmt: skip
+    await house.look()
+    assert house.watched() == {}
+    house.run("update unsealed set recorded_at = recorded_at - interval '2 seconds' where lane_seq = 2")
+    await house.look()
+    assert house.watched() == {"feed": 1}
+    assert house.holds() == [] and house.run("select from events") == []
+    house.run("delete from unsealed")
+    await house.look()
+    assert house.watched() == {}
 
 
 async def test_another_firm_sees_nothing_of_it(house: House) -> None:

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from tieline.api.batcher import Batcher
 from tieline.api.catalogue import CATALOGUE
 from tieline.api.services import Pool, Services
-from tieline.engine.views.liveness import duties_check, unfinished_check
+from tieline.engine.views.liveness import duties_check, feed_check, unfinished_check
 from tieline.kit.errors import NotFound
 
 _PATIENCE_S = 2.0
@@ -94,7 +94,10 @@ async def _standing(services: Services) -> dict[str, Check]:
     """Is everything done that nobody asks for? A finding here makes nobody unready: it is for people to act upon."""
     try:
         async with asyncio.timeout(_PATIENCE_S), services.pool.connection(timeout=_PATIENCE_S) as connection:
-            found = {"duties": await duties_check(connection), "unfinished": await unfinished_check(connection)}
+            found = {
+                "duties": await duties_check(connection), "unfinished": await unfinished_check(connection),
+                "feed": await feed_check(connection),
+            }  # fmt: skip
             return {**found, **await services.examine(connection)}
     except (psycopg.Error, psycopg_pool.PoolTimeout, TimeoutError, OSError):
         return {"duties": _check(False, "every duty is done in its time", "cannot be asked", "start PostgreSQL")}

@@ -12,8 +12,9 @@ from tieline.api.auth import Caller, require
 from tieline.api.context import answer, known_query, reading, setup_of
 from tieline.api.shapes import Identifier
 from tieline.api.source import NAME as OURSELVES
+from tieline.engine.budgets.budgets import allowance_of
 from tieline.engine.rows import Row
-from tieline.engine.views import lookups
+from tieline.engine.views import budgets, lookups
 from tieline.engine.views.systems import systems
 from tieline.kit.canonical import plain
 from tieline.kit.errors import NotFound
@@ -26,12 +27,18 @@ Reader = Annotated[Caller, Depends(require("system:read"))]
 
 @router.get("/systems", operation_id="system_list")
 async def system_list(request: Request, caller: Reader) -> Response:
-    """Every connected system with its roles and how much of it is in step."""
+    """Every connected system: its roles, how much of it is in step, whether it is down, and how much it bears."""
     setup = setup_of(request, caller)
+    drawn = {name: allowance_of(setup, name) for name in setup.systems}
     async with reading(request, caller) as rows:
         counts = await systems(rows)
+        used = await budgets.budgets(rows, (each.budget for each in drawn.values()))
     found = sorted({*setup.systems, *setup.sources} - {OURSELVES})
-    return answer({"systems": [_line(setup, name, counts.get(name, {})) for name in found]})
+    lines = [_line(setup, name, counts.get(name, {})) for name in found]
+    for each in lines:
+        allowance = drawn.get(each["name"])
+        each["budget"] = allowance and budgets.line(allowance.budget, allowance.limits, used.get(allowance.budget))
+    return answer({"systems": lines})
 
 
 @router.get("/systems/{name}/ledger/{invoice_id}", operation_id="system_ledger")

@@ -122,6 +122,7 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "expired_partitions(timestamptz)": (API, SCHEDULER),
     "drop_expired_partitions(timestamptz)": (SCHEDULER,),
     "claim_unsealed()": (SCHEDULER,),
+    "unsealed_queue()": (API,),
     "unsigned_heads()": (SCHEDULER,),
     "endpoints_due(timestamptz)": (SCHEDULER,),
 }

@@ -21,7 +21,7 @@ from tieline.engine.budgets.criticality import Criticality
 from tieline.engine.budgets.gate import Gate, Heard, Turn
 from tieline.engine.rows import Row
 from tieline.engine.verdict import Verdict
-from tieline.ports.landscape import Landscape
+from tieline.ports.landscape import Landscape, TenantSetup
 from tieline.ports.limits import Allowance, Limits
 
 Key = tuple[str, str]  # (tenant, system)
@@ -62,9 +62,7 @@ class Budgets:
         return self._of[key]
 
     def _allowance(self, key: Key) -> Allowance:
-        setup = self.landscape[key[0]]
-        most = Limits(concurrency=max(1, setup.systems[key[1]].concurrency))
-        return setup.allowances.get(key[1]) or Allowance(budget="/".join(key), limits=most)
+        return allowance_of(self.landscape[key[0]], key[1])
 
     # -- what may be claimed ---------------------------------------------------------------------------------------
 
@@ -221,6 +219,12 @@ class Budgets:
                 self._probes.add(key)
             elif not row["ready"]:
                 self._probes.discard(key)
+
+
+def allowance_of(setup: TenantSetup, system: str) -> Allowance:
+    """What a system of a firm draws on; without a word about it, as many calls at once as it bears, on its own."""
+    most = Limits(concurrency=max(1, setup.systems[system].concurrency))
+    return setup.allowances.get(system) or Allowance(budget=f"{setup.tenant}/{system}", limits=most)
 
 
 def heard_in(verdict: Verdict | None) -> Heard:

@@ -10,15 +10,25 @@ from dataclasses import dataclass
 from typing import LiteralString
 
 LIMIT = 500  # of one watch in one tenant and round; the count is of all
+UNSEALED_S = 30.0  # with the monitor's five seconds a feed that stands still is told within a minute (L5)
+LISTED = "`tieline list holds` lists the contracts as OVERDUE, with who is next"
+FEED_WAY_OUT = (
+    "a scheduler seals: `tieline run scheduler`; if one runs, read its log and ask `tieline audit verify`, which names the "
+    "first event that does not fit"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """`sql` takes %(tenant)s, %(now)s, %(business)s (business time) and %(limit)s; `what` continues the sentence "3 …"."""
+    """`sql` takes %(tenant)s, %(now)s, %(business)s (business time) and %(limit)s; `what` continues the sentence "3 …".
+
+    `way_out` is for the reader of `tieline doctor`; what has a lane is found on its contract as well.
+    """
 
     name: str
     what: str
     sql: LiteralString
+    way_out: str = LISTED
 
 
 WATCHES: tuple[Watch, ...] = (
@@ -72,5 +82,14 @@ order by received_at limit %(limit)s""",
 from effects where tenant_id = %(tenant)s and state in ('intent', 'unknown')
   and coalesce(settle_after, intended_at) < %(now)s - interval '10 minutes'
 order by intended_at limit %(limit)s""",
+    ),
+    Watch(
+        name="feed",
+        what="events have had no place in the feed for half a minute, so that nobody who follows it is told",
+        way_out=FEED_WAY_OUT,
+        # No lane: an alert on one would be an event more that has no place.
+        sql="""select null as lane, 'feed' as subject, 'scheduler' as actor, min(recorded_at) as since, count(*) as all_of_them
+from unsealed where tenant_id = %(tenant)s and recorded_at < clock_timestamp() - interval '30 seconds'
+having count(*) > 0""",
     ),
 )

@@ -8,12 +8,13 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
-from tieline.engine.duties.watches import WATCHES
+from tieline.engine.duties.watches import FEED_WAY_OUT, LISTED, UNSEALED_S, WATCHES
 from tieline.engine.rows import Row
 from tieline.kit.canonical import Json
 
 SILENT_S = 60.0  # after so long without a good round a duty is told to be silent (L5)
-_WHAT = {watch.name: watch.what for watch in WATCHES}
+UNSEALED_MOST = 100_000  # are counted
+_KNOWN = {watch.name: watch for watch in WATCHES}
 
 
 async def duties_check(connection: AsyncConnection[Any]) -> dict[str, Json]:
@@ -41,7 +42,17 @@ async def unfinished_check(connection: AsyncConnection[Any]) -> dict[str, Json]:
         return _check(False, expected, seen, "start the monitor: `tieline run scheduler`, or `tieline up`")
     late = [row for row in rows if row["overdue"]]
     seen = "; ".join(_late(row) for row in late) or "nothing is late"
-    return _check(not late, expected, seen, "`tieline holds` lists the contracts as OVERDUE, with who is next")
+    known = [_KNOWN[row["watch"]].way_out for row in late if row["watch"] in _KNOWN]
+    return _check(not late, expected, seen, "; ".join(dict.fromkeys(known)) or LISTED)
+
+
+async def feed_check(connection: AsyncConnection[Any]) -> dict[str, Json]:
+    """Events that have no place in the feed yet. The store itself is asked: no monitor needs to run for it."""
+    (row,) = await _rows(connection, _UNSEALED)
+    expected = f"every event has its place within {UNSEALED_S:.0f} s"
+    waiting = f"{row['waiting']:,}{' or more' if row['waiting'] >= UNSEALED_MOST else ''} events have no place yet"
+    seen = f"{waiting}, the oldest for {row['age_s']:.0f} s" if row["waiting"] else "every event has its place"
+    return _check(not row["waiting"] or row["age_s"] < UNSEALED_S, expected, seen, FEED_WAY_OUT)
 
 
 def _silence(row: Row) -> str:
@@ -51,7 +62,8 @@ def _silence(row: Row) -> str:
 
 def _late(row: Row) -> str:
     since = f", the oldest since {row['oldest_at']:%Y-%m-%d %H:%M} UTC" if row["oldest_at"] else ""
-    return f"{row['overdue']} {_WHAT.get(row['watch'], row['watch'])}{since}"
+    known = _KNOWN.get(row["watch"])
+    return f"{row['overdue']} {known.what if known else row['watch']}{since}"
 
 
 async def _rows(connection: AsyncConnection[Any], sql: str) -> Sequence[Row]:
@@ -71,3 +83,5 @@ _DUTIES = """select duty, last_error, coalesce(lease_until > clock_timestamp(), 
 from duties order by duty"""
 _WATCHES = """select watch, overdue, oldest_at, extract(epoch from clock_timestamp() - looked_at)::float8 as age_s
 from watches where %(silent_s)s > 0 order by watch"""
+_UNSEALED = """select waiting, extract(epoch from clock_timestamp() - oldest)::float8 as age_s from unsealed_queue()
+where %(silent_s)s > 0"""

@@ -14,10 +14,10 @@ from typing import Any
 import httpx2
 
 from tieline import __version__
-from tieline.entrypoints.cli import connection, output
+from tieline.entrypoints.cli import connection, output, systems
+from tieline.entrypoints.cli.systems import Check, check
 from tieline.kit.errors import TielineError
 
-Check = dict[str, Any]
 DISK_FREE_MIN_MB = 512
 CLOCK_SKEW_MAX_S = 5
 SAMPLE_CONTRACTS = 5
@@ -50,10 +50,11 @@ def of_hub(hub: httpx2.Client) -> list[Check]:
     found = [check("hub", alive.is_success, "answers /livez", f"{alive.status_code} at {hub.base_url}", "`tieline up`")]
     found.append(clock(alive))
     found.extend(readiness(ready))
-    systems = hub.get("/system/v1/systems")
-    if systems.is_success:
+    listed = hub.get("/system/v1/systems")
+    if listed.is_success:
         known = samples(hub)
-        found.extend(system(hub, row, known.get(row["name"])) for row in systems.json()["systems"])
+        for row in listed.json()["systems"]:
+            found.extend(asked(hub, row, known.get(row["name"])))
     return found
 
 
@@ -68,6 +69,16 @@ def samples(hub: httpx2.Client) -> dict[str, str]:
                 path = f"/system/v1/systems/{replica['system']}/{replica['kind']}/{replica['key']}"
                 found.setdefault(replica["system"], path)
     return found
+
+
+def asked(hub: httpx2.Client, row: Mapping[str, Any], sample: str | None) -> list[Check]:
+    """Asks the system itself for one document, live, where it holds one; beside it what the hub knows of its state."""
+    fine, seen = True, "holds nothing of ours yet"
+    if sample:
+        answer = hub.get(sample, timeout=30.0)
+        fine = answer.is_success
+        seen = "answers" if fine else str(answer.json().get("detail", answer.status_code))
+    return systems.checks(row, fine, seen)
 
 
 def readiness(answer: httpx2.Response) -> list[Check]:
@@ -93,23 +104,6 @@ def one(name: str, part: Any) -> Check:
     )
 
 
-def system(hub: httpx2.Client, row: Mapping[str, Any], sample: str | None) -> Check:
-    """Asks the system itself for one document, live, where it holds one; says when it told us something last."""
-    seen, fine = "holds nothing of ours yet", True
-    if sample:
-        answer = hub.get(sample, timeout=30.0)
-        fine = answer.is_success
-        seen = "answers" if fine else str(answer.json().get("detail", answer.status_code))
-    last = row.get("last_webhook_at")
-    return check(
-        f"system {row['name']}",
-        fine,
-        "answers",
-        f"{seen}; last webhook {str(last)[:19]}Z" if last else seen,
-        "check its address and credential in tieline.yaml; work waits and goes on by itself",
-    )
-
-
 def python() -> Check:
     fine = sys.version_info >= (3, 11)
     return check("python", fine, "3.11 or newer", sys.version.split()[0], "install Python 3.11 or newer")
@@ -130,10 +124,6 @@ def clock(answer: httpx2.Response) -> Check:
     return check(
         "clock", fine, f"within {CLOCK_SKEW_MAX_S} s of the hub", f"{skew_s:.0f} s apart", "run a time service"
     )
-
-
-def check(name: str, ok: bool, expected: str, seen: str, way_out: str) -> Check:
-    return {"name": name, "ok": ok, "expected": expected, "seen": seen, "way_out": "" if ok else way_out}
 
 
 def show(found: list[Check]) -> None:

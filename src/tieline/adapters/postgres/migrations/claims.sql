@@ -155,6 +155,12 @@ create or replace function public.claim_unsealed() returns table (tenant_id text
   select f.tenant_id from found as f where f.tenant_id is not null
 $$;
 
+-- How many events have no position yet, and since when the oldest: a number for people, who see it even when no monitor runs.
+create or replace function public.unsealed_queue() returns table (waiting bigint, oldest timestamptz)
+  language sql stable security definer set search_path = '' as $$
+  select count(*), min(u.recorded_at) from (select recorded_at from public.unsealed limit 100000) as u
+$$;
+
 -- Heads that moved since their last signature.
 create or replace function public.unsigned_heads()
   returns table (tenant_id text, epoch int, "position" bigint, hash bytea, signed_position bigint,

@@ -29,9 +29,8 @@ class UpgradeStanding:
 
 
 def run_check(settings: Settings) -> UpgradeStanding:
-    """Reads only."""
-    with _store(settings) as conninfo:
-        return _standing(conninfo)
+    """Reads only. Raises Unavailable when the store does not run."""
+    return _standing(reach_store(settings, EnvFileVault()).conninfo(roles.ADMIN))
 
 
 def run_pre(settings: Settings) -> UpgradeStanding:

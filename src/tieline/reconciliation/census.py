@@ -31,6 +31,7 @@ from tieline.reconciliation.runs import Overtaken, Run, begin, move, unfinished
 ROUND_S = 1.5
 TURN_S = 0.25  # of a round, where several runs are open: what one of them waits for comes while the others work
 LOOK_EVERY_S = 5.0  # how often it is asked what is due
+EVERY_S = 1.0  # how soon a run that a person or a schedule began is taken up
 ATTEMPTS_MAX = 8
 CLEAR_ROWS = 50_000
 BY_CADENCE = "cadence"
@@ -207,4 +208,4 @@ def census_duty(
     pool: AsyncConnectionPool[Any], landscape: Landscape, clock: Callable[[], datetime], budgets: Budgets
 ) -> Duty:
     """`pool` is the scheduler's; `budgets` those of the worker in the same process, or the scheduler's own."""
-    return Duty(name="census", every_s=LOOK_EVERY_S, run=Census(pool, landscape, clock, budgets).round)
+    return Duty(name="census", every_s=EVERY_S, run=Census(pool, landscape, clock, budgets).round)

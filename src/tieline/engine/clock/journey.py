@@ -10,7 +10,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, LiteralString
 
 from psycopg.rows import dict_row
@@ -18,7 +18,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from tieline.engine.clock.moved import MovedClock
 from tieline.engine.duties.duty import Duty, fence
-from tieline.engine.duties.schedules import Schedule, meet
+from tieline.engine.duties.schedules import CHUNK, Schedule, meet
 from tieline.engine.rows import Cursor, tenant_transaction
 from tieline.kit.errors import Conflict, Rejected
 from tieline.kit.schedules import dues
@@ -74,7 +74,7 @@ class Journey:
         self.pool, self.tenants, self.schedules = pool, tenants, schedules
         self.clock, self.wall, self.patience_s = clock, wall, patience_s
         self._arrived = time.monotonic()
-        self._next: datetime | None = None  # when a schedule is due next; None until that was asked
+        self._coming: dict[int, datetime] = {}  # by place in `schedules`: when it is due next, unknown at first
 
     def duty(self) -> Duty:
         return Duty(name="clock", every_s=EVERY_S, run=self.round)
@@ -93,8 +93,7 @@ class Journey:
     async def _step(self, target: datetime) -> bool:
         """One move, or the arrival; False while there is still something to do where the clock stands."""
         now = self.clock.present(self.wall())
-        if self._next is None or now >= self._next:
-            await self._meet(now)
+        await self._meet(now)
         busy, coming = await self._look(now)
         if busy and time.monotonic() - self._arrived < self.patience_s:
             return False
@@ -105,15 +104,15 @@ class Journey:
         return True
 
     async def _meet(self, now: datetime) -> None:
-        for schedule in self.schedules:
-            while await meet(self.pool, schedule, now):
-                pass
-        coming = [next(dues(each.rule, each.place, now)) for each in self.schedules]
-        self._next = min(coming, default=datetime.max.replace(tzinfo=UTC))
+        for place, schedule in enumerate(self.schedules):
+            if place not in self._coming or self._coming[place] <= now:
+                while await meet(self.pool, schedule, now) >= CHUNK:
+                    pass
+                self._coming[place] = next(dues(schedule.rule, schedule.place, now))
 
     async def _look(self, now: datetime) -> tuple[bool, list[datetime]]:
         """Whether anything is unfinished at `now`, and the due instants that come next."""
-        busy, coming = False, [] if self._next is None else [self._next]
+        busy, coming = False, [*self._coming.values()]
         for tenant in self.tenants:
             async with self.pool.connection() as connection, tenant_transaction(connection, tenant) as cursor:
                 values = {"tenant": tenant, "now": now, "soon": timedelta(seconds=self.patience_s)}

@@ -99,9 +99,11 @@ kept as (
   on conflict do nothing)
 select count(*) filter (where steady and (there or %(full)s)) as compared,
   count(*) filter (where ours and not ended and not steady) as moving from pairs"""
+# What was seen is looked up one by one: it has no statistics, and a join would be planned as if it were small.
 _CONFIRM: LiteralString = """with equal as (
   select r.replica_id, s.fields, s.external from replicas r
-  join census_seen s on s.tenant_id = r.tenant_id and s.run_id = %(run)s and s.replica_id = r.replica_id
+  cross join lateral (select fields, external from census_seen c
+    where c.tenant_id = r.tenant_id and c.run_id = %(run)s and c.replica_id = r.replica_id limit 1) s
   where r.tenant_id = %(tenant)s and r.system = %(system)s and r.kind = %(kind)s and r.status in ('written', 'differs')
     and r.settled_revision = r.revision and r.updated_at < %(started)s
     and r.replica_id > greatest(%(after)s, %(prefix)s) and (%(bound)s::text is null or r.replica_id <= %(bound)s)

@@ -28,6 +28,7 @@ from tieline.reconciliation.runs import begin, move, unfinished
 
 PAIRS = int(os.environ.get("TIELINE_BENCH_PAIRS", "1000000"))
 PLANTED_EVERY = 10_000  # one of each class in so many
+WRITTEN_EVERY = 100  # one in so many was sent and not read back yet: the listing confirms it
 SECONDS_MAX, BYTES_MAX = 30.0, 1_000_000_000
 TENANT = "bench"
 
@@ -70,7 +71,8 @@ async def _measure(admin: str, pool: AsyncConnectionPool[Any], say: Callable[[st
     return {
         "pairs": PAIRS, "compared": run.compared, "seconds": round(seconds, 2), "pairs_per_second": round(PAIRS / seconds),
         "windows": windows, "seconds_per_window": round(seconds / windows, 3), "backend_bytes": peak, "process_bytes": ours,
-        "planted_each": planted, "suspected": found, "exact": found == dict.fromkeys(found, planted) and len(found) == 4,
+        "planted_each": planted, "suspected": found, "confirmed": run.confirmed,
+        "exact": found == dict.fromkeys(found, planted) and len(found) == 4 and run.confirmed == PAIRS // WRITTEN_EVERY,
         "within_the_bar": seconds <= SECONDS_MAX and peak + ours <= BYTES_MAX,
     }  # fmt: skip
 
@@ -80,7 +82,7 @@ async def _fill(admin: str, pool: AsyncConnectionPool[Any]) -> Any:
     async with pool.connection() as connection, tenant_transaction(connection, TENANT) as cursor:
         run_id = await begin(cursor, TENANT, "erp", "client", "full", "bench")
     async with await psycopg.AsyncConnection.connect(admin, autocommit=True) as connection:
-        values = {"tenant": TENANT, "run": run_id, "n": PAIRS, "every": PLANTED_EVERY}
+        values = {"tenant": TENANT, "run": run_id, "n": PAIRS, "every": PLANTED_EVERY, "written": WRITTEN_EVERY}
         for statement in (_PLAN, _SEE, _DOUBLES, _STRANGERS):
             await connection.execute(statement, values)
         await connection.execute("analyze replicas")
@@ -125,7 +127,8 @@ _PLAN: LiteralString = f"""insert into replicas (tenant_id, replica_id, lane, sh
   nature, doc, digest, revision, settled_revision, confirmed_revision, status, observed_at, updated_at, external,
   config_version, next_actor)
 select %(tenant)s, 'erp/client/cli_' || lpad(i::text, 26, '0'), 'client:' || i, i %% 256, 'erp', 'client',
-  'cli_' || lpad(i::text, 26, '0'), 'erp', 'US01', 'state', {_DOC}, decode(md5(i::text), 'hex'), 1, 1, 1, 'in_step',
+  'cli_' || lpad(i::text, 26, '0'), 'erp', 'US01', 'state', {_DOC}, decode(md5(i::text), 'hex'), 1, 1, 1,
+  case when i %% %(written)s = 50 then 'written' else 'in_step' end,
   now() - interval '1 hour', now() - interval '1 hour', jsonb_build_object('id', i::text), '1', 'erp'
 from generate_series(1, %(n)s) as i"""
 _SEE: LiteralString = f"""insert into census_seen (tenant_id, run_id, replica_id, external_id, fields, external)

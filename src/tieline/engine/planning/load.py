@@ -103,7 +103,7 @@ def snapshot(setup: TenantSetup, state: LaneState, now: datetime) -> Snapshot:
     """What the flows of one lane see."""
     replicas: dict[tuple[str, str], list[ReplicaView]] = defaultdict(list)
     for row in state.replicas.values():
-        replicas[(row["kind"], row["key"])].append(_view(row))
+        replicas[(row["kind"], row["key"])].append(_view(row, setup))
     approvals: dict[str, list[Approval]] = defaultdict(list)
     for row in state.approvals:
         approvals[row["subject"]].append(
@@ -111,7 +111,7 @@ def snapshot(setup: TenantSetup, state: LaneState, now: datetime) -> Snapshot:
                 subject=row["subject"],
                 digest=bytes(row["digest"]).hex(),
                 principal=row["principal"],
-                at=row["approved_at"],
+                at=setup.clock.then(row["approved_at"]),
             )
         )
     return Snapshot(
@@ -182,11 +182,13 @@ def to_record(row: Row) -> Record:
     )  # fmt: skip
 
 
-def _view(row: Row) -> ReplicaView:
+def _view(row: Row, setup: TenantSetup) -> ReplicaView:
+    seen_at = row["observed_at"]
     return ReplicaView(
         kind=row["kind"], key=row["key"], system=row["system"], status=row["status"], revision=row["revision"],
         settled_revision=row["settled_revision"], confirmed_revision=row["confirmed_revision"], doc=row["doc"],
-        observed=row["observed"], external=row["external"], observed_at=row["observed_at"],
+        observed=row["observed"], external=row["external"],
+        observed_at=seen_at and setup.clock.then(seen_at),
     )  # fmt: skip
 
 

@@ -42,8 +42,10 @@ async def plan_lanes(
 ) -> Planned:
     """Plan `lanes` (name -> newest wake-up read). Raises LeaseLost.
 
-    What is announced after the wake-ups were taken away is planned again: the records are read only then.
+    What is announced after the wake-ups were taken away is planned again: the records are read only then. What is decided
+    goes by business time, asked for once, so that no hour lies between two answers.
     """
+    moment = setup.clock.present(now)
     async with tenant_transaction(connection, setup.tenant) as cursor:
         locked = await lock_lanes(cursor, setup.tenant, lanes, create=True)
         await fence(cursor, leases, {row["shard"] for row in locked.values()})
@@ -53,12 +55,12 @@ async def plan_lanes(
             await spread(cursor, setup.tenant, tells)
         if hears:
             await tell_parts(cursor, setup.tenant, hears)
-        due = await due_parts(cursor, setup, locked, now)
+        due = await due_parts(cursor, setup, locked, moment)
         states = await load_states(cursor, setup, locked, learn=False, due=due)
-        await load_parts(cursor, setup, states, now)
+        await load_parts(cursor, setup, states, moment)
         if drawing := [state for state in states if state.name in draws]:
             await load_draws(cursor, setup.tenant, drawing)
-        plans, again = await _plan(cursor, setup, states, now)
+        plans, again = await _plan(cursor, setup, states, moment, now)
         crash_point("before_plan_commit")
     crash_point("after_plan_commit")
     return Planned(changed=sum(len(plan.apply) for plan in plans), again=again)
@@ -76,20 +78,20 @@ async def _standing(cursor: Cursor, tenant: str, lanes: Iterable[str]) -> tuple[
 
 
 async def _plan(
-    cursor: Cursor, setup: TenantSetup, states: Sequence[LaneState], now: datetime
+    cursor: Cursor, setup: TenantSetup, states: Sequence[LaneState], moment: datetime, now: datetime
 ) -> tuple[list[LanePlan], bool]:
     """Parts first, each lane as a whole once no part of it is due and all were planned under its present terms."""
-    partial = [plan_lane(setup, state, now) for state in states if state.due.parts]
-    terms = {state.name: terms_digest(setup, state, now) for state in states if state.due.any}
+    partial = [plan_lane(setup, state, moment) for state in states if state.due.parts]
+    terms = {state.name: terms_digest(setup, state, moment) for state in states if state.due.any}
     whole = [state for state in states if not state.due.parts and not state.due.waits]
     outdated = [state for state in whole if state.due.any and _outdated(state, terms[state.name])]
     whole = [state for state in whole if state not in outdated]
     await learn_reads(cursor, setup.tenant, whole)
-    plans = [*partial, *(plan_lane(setup, state, now) for state in whole)]
-    plans = await grant_draws(cursor, setup, plans, now)
-    await store_plans(cursor, setup, plans, {}, now)
+    plans = [*partial, *(plan_lane(setup, state, moment) for state in whole)]
+    plans = await grant_draws(cursor, setup, plans, moment)
+    await store_plans(cursor, setup, plans, {}, moment, now)
     done = [plan for plan in plans if plan.state.due.parts and plan.decided.error is None]
-    await _store_parts(cursor, setup, done, now)
+    await _store_parts(cursor, setup, done, moment)
     sweeps = [
         sweep_row(plan.state, plan.state.lane["terms"] or terms[plan.state.name], plan.state.due.swept) for plan in done
     ]
@@ -110,7 +112,7 @@ def sweep_row(state: LaneState, terms: bytes | None, swept: str | None) -> Row:
     return {"lane": state.name, "terms": bytes(terms).hex() if terms else None, "sweep": swept}
 
 
-async def _store_parts(cursor: Cursor, setup: TenantSetup, plans: Sequence[LanePlan], now: datetime) -> None:
+async def _store_parts(cursor: Cursor, setup: TenantSetup, plans: Sequence[LanePlan], moment: datetime) -> None:
     planned = [{"lane": plan.state.name, "part": part} for plan in plans for part in plan.state.due.parts]
     await parts_planned(cursor, setup.tenant, planned)
     wakes = [
@@ -119,7 +121,7 @@ async def _store_parts(cursor: Cursor, setup: TenantSetup, plans: Sequence[LaneP
         for each in sorted(
             plan.decided.of(WakeAt), key=lambda one: one.at, reverse=True
         )  # the earliest of a part counts
-        if each.part is not None and each.at > now
+        if each.part is not None and each.at > moment
     ]
     await parts_changed(cursor, setup.tenant, wakes)
 

@@ -15,7 +15,7 @@ from tieline.engine.leases import LeaseLost, Leases
 from tieline.engine.loans import Loans
 from tieline.engine.planning.plan import plan_lanes
 from tieline.engine.rows import ask, tenant_transaction, write
-from tieline.ports.landscape import Landscape, TenantSetup
+from tieline.ports.landscape import Landscape, TenantSetup, present
 
 CLAIM_MAX = 48  # small enough that what was planned first is under way while the next are planned
 
@@ -50,7 +50,7 @@ class Planner:
         lanes: dict[str, dict[str, int]] = defaultdict(dict)
         async with connection.pipeline(), connection.cursor(row_factory=dict_row) as cursor:
             dirty = await ask(cursor, _DIRTY, (shards, CLAIM_MAX))
-            wakes = await ask(cursor, _WAKES, (shards, self.clock(), CLAIM_MAX))
+            wakes = await ask(cursor, _WAKES, (shards, present(self.landscape, self.clock()), CLAIM_MAX))
             for row in await dirty.fetchall():
                 lanes[row["tenant_id"]][row["lane"]] = row["dirty_id"]
             for row in await wakes.fetchall():

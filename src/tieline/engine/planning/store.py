@@ -25,10 +25,18 @@ HOLD_LIFTED = "dev.tieline.hold.lifted.v1"
 
 
 async def store_plans(
-    cursor: Cursor, setup: TenantSetup, plans: Sequence[LanePlan], seen: Mapping[str, int], now: datetime
+    cursor: Cursor,
+    setup: TenantSetup,
+    plans: Sequence[LanePlan],
+    seen: Mapping[str, int],
+    moment: datetime,
+    now: datetime,
 ) -> None:
-    """All writes of one planning transaction. `seen`: lane -> newest wake-up that this planning answers."""
-    journal = _Journal(setup, now)
+    """All writes of one planning transaction. `seen`: lane -> newest wake-up that this planning answers.
+
+    `moment` is the business instant that was planned for; what is due to systems is due by the wall clock's `now`.
+    """
+    journal = _Journal(setup, moment)
     foreign = {i.wanted.lane for p in plans for i in p.apply} - {p.state.name for p in plans}
     await lock_lanes(cursor, setup.tenant, foreign, create=True)
     await _mint(cursor, setup.tenant, plans)
@@ -65,8 +73,8 @@ async def store_marks(cursor: Cursor, tenant: str, marks: Sequence[Mark]) -> Non
 class _Journal:
     """Numbers the events of each locked lane."""
 
-    def __init__(self, setup: TenantSetup, now: datetime) -> None:
-        self.setup, self.now = setup, now
+    def __init__(self, setup: TenantSetup, moment: datetime) -> None:
+        self.setup, self.moment = setup, moment
         self.events: list[NewEvent] = []
         self.seq: dict[Any, int] = {}
 
@@ -187,7 +195,7 @@ def _lane(plan: LanePlan, journal: _Journal) -> Row:
     return lane_row(
         lane, wanted=lane["wanted"], planned=lane["planned"] if unplanned else lane["wanted"],
         lane_seq=int(journal.seq.get(lane["lane"]) or lane["lane_seq"]),
-        wake_at=lane["wake_at"] if partial else min((at for at in wakes if at > journal.now), default=None),
+        wake_at=lane["wake_at"] if partial else min((at for at in wakes if at > journal.moment), default=None),
         flow_error=plan.decided.error,
     )  # fmt: skip
 

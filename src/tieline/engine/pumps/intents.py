@@ -62,8 +62,9 @@ async def write_intents(
         locked = await ask(cursor, _READY, (setup.tenant, sorted(claim["replica_id"] for claim in claims)))
         await fenced.check()
         rows = await locked.fetchall()
-        await _drop_expired(cursor, setup.tenant, rows, now)
-        ready = [row for row in rows if _may_go(row) and not _expired(row, now)]
+        moment = setup.clock.present(now)
+        await _drop_expired(cursor, setup.tenant, rows, moment)
+        ready = [row for row in rows if _may_go(row) and not _expired(row, moment)]
         earlier = await _earlier_effects(cursor, setup.tenant, [effect_key(setup.tenant, r, _verb(r)) for r in ready])
         doubtful = await _doubtful_effects(cursor, setup.tenant, ready)
         earlier |= {bytes(row["effect_key"]): row for row in doubtful.values()}
@@ -90,13 +91,13 @@ def _may_go(row: Row) -> bool:
     return row["status"] in SENDABLE and row["wanted"] == row["planned"] and not row["group_busy"]
 
 
-def _expired(row: Row, now: datetime) -> bool:
-    return row["nature"] == "notice" and row["expires_at"] is not None and row["expires_at"] <= now
+def _expired(row: Row, moment: datetime) -> bool:
+    return row["nature"] == "notice" and row["expires_at"] is not None and row["expires_at"] <= moment
 
 
-async def _drop_expired(cursor: Cursor, tenant: str, rows: Sequence[Row], now: datetime) -> None:
+async def _drop_expired(cursor: Cursor, tenant: str, rows: Sequence[Row], moment: datetime) -> None:
     """A notice that comes too late is not told any more."""
-    late = [{"replica_id": row["replica_id"]} for row in rows if _expired(row, now) and row["status"] == "pending"]
+    late = [{"replica_id": row["replica_id"]} for row in rows if _expired(row, moment) and row["status"] == "pending"]
     await write(cursor, _TOO_LATE, late, tenant)
     await lift_subjects(cursor, tenant, "push", [row["replica_id"] for row in late])
 

@@ -30,8 +30,8 @@ async def nothing_more(connection: AsyncConnection[Any]) -> Mapping[str, dict[st
 class Services:
     """`pool` is of the API's database role, `edge_pool` of the edge's. `cursor_key` signs paging cursors and is the same
     in all processes. `clock` answers the present instant in UTC. `compile_setup` makes of a tenant and a configuration's
-    text what may be planned with, connected to nothing; it raises Rejected with all faults. `schema_version` is the newest
-    migration that this code knows, empty when nobody minds. `examine` makes the checks of the store that are its own
+    text what may be planned with, connected to nothing; it raises Rejected with all faults. `schema_version` is the last
+    migration that this code cannot do without, empty when nobody minds. `examine` makes the checks of the store that are its own
     adapter's matter, each with ok, expected, seen and way_out. `endpoints` takes orders about webhooks out.
     """
 

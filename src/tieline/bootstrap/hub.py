@@ -21,7 +21,7 @@ from tieline import __version__
 from tieline.adapters.cipher import AesCipher, key_of
 from tieline.adapters.config import Settings, load
 from tieline.adapters.postgres import examination, launcher, roles
-from tieline.adapters.postgres.migrate import head
+from tieline.adapters.postgres.changes import needed
 from tieline.adapters.postgres.pools import pool as make_pool
 from tieline.adapters.postgres.pools import tenant_tx
 from tieline.adapters.postgres.principals import ApiKey, create_principal
@@ -100,7 +100,7 @@ async def hub(
         services = Services(
             pool=pools["api"], edge_pool=pools["edge"], landscape=built.landscape, commands=commands, clock=clock,
             endpoints=endpoints(settings, pools["api"], clock),
-            cursor_key=sha256(b"cursor" + key).digest(), version=__version__, compile_setup=supposed_setup, schema_version=head(),
+            cursor_key=sha256(b"cursor" + key).digest(), version=__version__, compile_setup=supposed_setup, schema_version=needed(),
             examine=partial(examination.examine, now=now),
             free_bytes=partial(free_bytes, settings),
         )  # fmt: skip

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import time
@@ -18,7 +19,7 @@ from stage import WRITES, Stage, effect_number, effects, judged, memory_mb, stag
 
 from tieline.entrypoints.demo.stage import register_receiver
 
-STANDSTILL_S = 20.0  # nothing new for so long: what is not activated now, nobody is working on
+STANDSTILL_S = 12.0  # nothing new for so long, and no effect either: nobody is working on what is left
 PASSES = ("light", "full", "kill")
 
 
@@ -47,11 +48,17 @@ def main() -> None:
 
 def measured(candidate: Candidate, given: argparse.Namespace) -> dict[str, Any]:
     passes = [given.only] if given.only else PASSES
+    begun = {"at": time.strftime("%Y-%m-%d %H:%M", time.gmtime()), "load": round(os.getloadavg()[0], 1)}
     say(candidate, "starts")
     candidate.start()
     register_receiver(candidate.stage.measured.clm, candidate.hook)
     warm(candidate)
-    figures: dict[str, Any] = {"candidate": candidate.name, "versions": candidate.versions(), "calls": candidate.calls}
+    figures: dict[str, Any] = {
+        "candidate": candidate.name,
+        "versions": candidate.versions(),
+        "calls": candidate.calls,
+        "begun": begun,
+    }
     if "light" in passes:
         say(candidate, f"light load: {given.light} contracts, one every {candidate.light_gap_s} s")
         figures["light"] = light(candidate, given.light)
@@ -93,7 +100,7 @@ def full(candidate: Candidate, count: int) -> dict[str, Any]:
     started = time.time()
     candidate.stage.sign_all(records)
     done = waited(candidate, records, 150.0)
-    took = max(done[record] for record in records if record in done) - started
+    took = max(done.values(), default=time.time()) - started
     counted = judged(effects(candidate.stage, after))
     return {
         "contracts": count, "activated": len(done), "seconds": round(took, 2), "per_s": round(len(done) / took, 1),
@@ -118,7 +125,7 @@ def killed(candidate: Candidate, count: int) -> dict[str, Any]:
     ready = time.time()
     done = waited(candidate, records, 120.0)
     counted = judged(effects(stage, after))
-    last = max((moment for record, moment in done.items() if record in set(records)), default=ready)
+    last = max(done.values(), default=ready)
     return {
         "contracts": count, "writes_at_kill": len(entries), "activated_before": done_before,
         "activated_by_itself": len(done), "left_behind": count - len(done), "writes_missing": wanted - counted["different"],
@@ -134,16 +141,21 @@ def seeded(candidate: Candidate, count: int) -> list[str]:
 
 
 def waited(candidate: Candidate, records: list[str], seconds: float) -> dict[str, float]:
-    """What of `records` is activated, once all is or nothing has moved for a while."""
+    """What of `records` is activated, once all is, or neither activations nor effects have moved for a while."""
     wanted, end = set(records), time.monotonic() + seconds
     done: dict[str, float] = {}
-    moved = time.monotonic()
-    while len(done) < len(wanted) and time.monotonic() < min(end, moved + STANDSTILL_S):
+    moved, seen = time.monotonic(), 0
+    while len(done) < len(wanted) and time.monotonic() < end:
         time.sleep(0.25)
         now = {record: at for record, at in candidate.activated().items() if record in wanted}
         if len(now) > len(done):
             moved = time.monotonic()
         done = now
+        if time.monotonic() > moved + STANDSTILL_S:
+            newest = effect_number(effects(candidate.stage, seen))
+            if newest <= seen:
+                break
+            moved, seen = time.monotonic(), newest
     return done
 
 

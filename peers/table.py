@@ -13,14 +13,20 @@ from typing import Any
 
 Figures = dict[str, Any]
 NAMES = ("tieline", "dbos", "n8n")
+BEGIN, END = "<!-- figures begin -->", "<!-- figures end -->"
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, report: Path | None) -> None:
     bench = _read(folder / "peers-bench.json")
     found = {name: one for name in NAMES if (one := _read(folder / f"peers-{name}.json"))}
     lines = [_row("", list(found)), _row("---", ["---"] * len(found))]
     lines += [_row(title, [ask(one, bench) for one in found.values()]) for title, ask in ROWS]
-    sys.stdout.write("\n".join(lines) + "\n")
+    text = "\n".join(lines) + "\n"
+    sys.stdout.write(text)
+    if report is not None:
+        before, _, rest = report.read_text().partition(BEGIN)
+        _, _, after = rest.partition(END)
+        report.write_text(f"{before}{BEGIN}\n{text}{END}{after}")
 
 
 def _read(path: Path) -> Figures:
@@ -33,6 +39,12 @@ def _row(title: str, cells: list[str]) -> str:
 
 def versions(one: Figures, bench: Figures) -> str:
     return ", ".join(f"{name} {version}" for name, version in one["versions"].items())
+
+
+def begun(one: Figures, bench: Figures) -> str:
+    """A quiet machine has a load near 0; what ran just before is still in it."""
+    told = one.get("begun")
+    return f"{told['at']} / {told['load']}" if told else "not noted"
 
 
 def calls(one: Figures, bench: Figures) -> str:
@@ -74,6 +86,7 @@ def words(one: Figures, bench: Figures) -> str:
 
 ROWS: tuple[tuple[str, Callable[[Figures, Figures], str]], ...] = (
     ("versions", versions),
+    ("begun (UTC) / load of the machine in the minute before", begun),
     ("calls per activation", calls),
     ("activations per second, all signed at once", rate),
     ("calls per second", call_rate),
@@ -90,4 +103,4 @@ ROWS: tuple[tuple[str, Callable[[Figures, Figures], str]], ...] = (
 )
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None)

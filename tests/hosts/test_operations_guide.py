@@ -21,7 +21,7 @@ from tieline.entrypoints.chaos.stage import Stage, staged
 _ROOT = Path(__file__).parents[2]
 _GUIDE = _ROOT / "docs" / "guides" / "operations.md"
 CHAPTERS = ("Sizing", "Scaling out", "High availability", "Backup and restore", "Upgrade and roll-back")
-PATIENCE_S = 120
+PATIENCE_S = 300
 pytestmark = pytest.mark.chaos
 
 

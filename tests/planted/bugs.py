@@ -9,6 +9,7 @@ from budget_bugs import BUDGET_BUGS
 from bug import Bug
 from pool_bugs import POOL_BUGS
 from together_bugs import TOGETHER_BUGS
+from upgrade_bugs import UPGRADE_BUGS
 from webhook_bugs import WEBHOOK_BUGS
 
 E = "tests/engine/"
@@ -394,5 +395,6 @@ BUGS: tuple[Bug, ...] = (
     *BUDGET_BUGS,
     *POOL_BUGS,
     *TOGETHER_BUGS,
+    *UPGRADE_BUGS,
     *WEBHOOK_BUGS,
 )  # fmt: skip

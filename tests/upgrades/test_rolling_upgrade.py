@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -95,7 +96,7 @@ async def _upgraded(stage: Stage, old: Version, new: Version, say: Callable[[str
         await ships.stop()
     errors = sender_errors(client, front, evidence.deliveries)
     say(_ledger(seed, ships, load, client, front, errors, time.monotonic() - began))
-    assert errors == []
+    assert Counter(error[:300] for error in errors) == {}
     assert ships.badly_ended == []
     assert max(ships.seen_in_flight) >= 1, "nothing was under way when a process was exchanged"
     wrong = {name: sorted(set(judge(evidence)) - OF_FAULTS) for name, judge in verdicts.INVARIANTS.items()}

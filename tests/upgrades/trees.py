@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[2]
 EARLIER = "9254827"  # the last commit before stores knew `pre` and `post`: schema 0008
 _EXPAND = """alter table workers alter column role set default 'worker';
 alter table lanes add column note text;
+alter table replicas add column note text;
+alter table effects add column note text;
 """
 _CONTRACT = "alter table workers drop column role;\n"
 _MIGRATION = '''"""A version that does not exist yet."""

@@ -14,7 +14,7 @@ from psycopg_pool import AsyncConnectionPool
 from tieline.adapters.config import Settings
 from tieline.adapters.postgres import durability, fitness, launcher, migrate, roles
 from tieline.adapters.postgres.pools import pool as make_pool
-from tieline.adapters.postgres.pools import tenant_tx
+from tieline.adapters.postgres.pools import renew_all, tenant_tx
 from tieline.adapters.postgres.principals import create_tenant
 from tieline.bootstrap.clock import prepare_clock
 from tieline.engine.commands import replan_all
@@ -22,7 +22,7 @@ from tieline.ports.landscape import Landscape
 from tieline.ports.vault import Vault
 
 Pool = AsyncConnectionPool[AsyncConnection]
-WATCH_S = 2.0
+WATCH_S = 1.0
 OpenStore = Callable[[Settings, Vault], launcher.Cluster]
 
 
@@ -59,12 +59,19 @@ def join_store(settings: Settings, vault: Vault) -> launcher.Cluster:
 
 
 async def watch_fitness(cluster: launcher.Cluster) -> NoReturn:
-    """Asks now and then for as long as a process runs. Raises Conflict when the store was upgraded beyond this code."""
+    """Asks now and then for as long as a process runs; renews the pools when a migration has changed tables under them.
+
+    Raises Conflict when the store was upgraded beyond this code.
+    """
+    known = ""
     while True:
         with contextlib.suppress(psycopg.OperationalError):  # it is away: that is for others to mend
             async with await AsyncConnection.connect(cluster.conninfo(roles.WORKER), autocommit=True) as connection:
                 while True:
-                    await fitness.fits(connection)
+                    found = await fitness.fits(connection)
+                    if known and found != known:
+                        await renew_all()
+                    known = found
                     await asyncio.sleep(WATCH_S)
         await asyncio.sleep(WATCH_S)
 

@@ -45,13 +45,14 @@ def check(connection: psycopg.Connection[Any]) -> None:
     _judge(row)
 
 
-async def fits(connection: AsyncConnection[Any]) -> None:
-    """`check` for a connection of a pool, outside of any transaction."""
+async def fits(connection: AsyncConnection[Any]) -> str:
+    """`check` for a connection of a pool, outside of any transaction. Answers the number of the last migration."""
     try:
         row = await (await connection.execute(_STANDING)).fetchone()
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.InsufficientPrivilege):
         row = None
     _judge(row)
+    return str(row[2]) if row else ""
 
 
 def at_work(connection: psycopg.Connection[Any]) -> list[AtWork]:
@@ -90,6 +91,7 @@ def _judge(row: Sequence[Any] | None) -> None:
 
 
 _STANDING = """select (select max(schema) from public.schema_security),
-  (select coalesce(max(number), '0000') from public.schema_changes where phase = 'post')"""
+  (select coalesce(max(number), '0000') from public.schema_changes where phase = 'post'),
+  (select max(number) from public.schema_changes)"""
 _AT_WORK = """select application_name, pid from pg_stat_activity
 where application_name like 'tieline-%' and datname = current_database() and backend_type = 'client backend' order by 1, 2"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -215,11 +216,16 @@ class N8n(Child):
     def ready(self) -> None:
         """Its health page answers before its webhooks do; a GET is told that a POST would be taken."""
         wait_for(f"http://127.0.0.1:{self.port}/healthz", 120.0)
-        end = time.monotonic() + 60
-        while "POST request?" not in httpx2.get(self.hook, timeout=5.0).text:
+        end = time.monotonic() + 120
+        while not self._listens():
             if time.monotonic() > end:
                 raise TimeoutError(f"n8n takes no webhooks; see {self.log}")
             time.sleep(0.1)
+
+    def _listens(self) -> bool:
+        with contextlib.suppress(httpx2.HTTPError):
+            return "POST request?" in httpx2.get(self.hook, timeout=5.0).text
+        return False
 
     def _import(self) -> None:
         files = self.stage.folder / "import"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from budget_bugs import BUDGET_BUGS
 from bug import Bug
 from pool_bugs import POOL_BUGS
+from time_bugs import TIME_BUGS
 from together_bugs import TOGETHER_BUGS
 from upgrade_bugs import UPGRADE_BUGS
 from webhook_bugs import WEBHOOK_BUGS
@@ -287,7 +288,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         "expired_notice_told", "engine/pumps/intents.py",
-        'row["expires_at"] is not None and row["expires_at"] <= now\n',
+        'row["expires_at"] is not None and row["expires_at"] <= moment\n',
         'row["expires_at"] is None\n',
         E + "test_ends_wakes_and_notices.py::test_a_notice_that_comes_too_late_is_not_told",
         "People are told of what is over.",
@@ -394,6 +395,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     *BUDGET_BUGS,
     *POOL_BUGS,
+    *TIME_BUGS,
     *TOGETHER_BUGS,
     *UPGRADE_BUGS,
     *WEBHOOK_BUGS,

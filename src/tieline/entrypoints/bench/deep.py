@@ -7,11 +7,12 @@ that the engine made are compared with what would have been laid out for them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, LiteralString
 
 from tieline.domain import names
 from tieline.domain.records import TimeEntry
-from tieline.entrypoints.bench.filling import CHUNK, Admin, filler, settled, unindexed
+from tieline.entrypoints.bench.filling import Admin, chunks, filler, settled, unindexed
 from tieline.entrypoints.bench.ground import SYSTEM, TENANT, Ground
 from tieline.entrypoints.bench.progress import Progress
 from tieline.flows.parts import day_of
@@ -37,16 +38,14 @@ async def _lay_out(
 ) -> None:
     for table, key in model["templates"].items():
         await admin.execute(_TEMPLATES[table], key)
-    done = 0
-    while rows := [_row(model, entry) for _, entry in zip(range(min(CHUNK, size - done)), entries, strict=False)]:
+    for first, last in chunks(size):
         async with admin.cursor().copy(_COPY) as copy:
-            for row in rows:
-                await copy.write_row(row)
+            for entry in islice(entries, last - first + 1):
+                await copy.write_row(_row(model, entry))
         for statement in _ROWS:
-            await admin.execute(statement, {"tenant": TENANT, "system": SYSTEM, "seq": model["seq"] + 2 * done})
+            await admin.execute(statement, {"tenant": TENANT, "system": SYSTEM, "seq": model["seq"] + 2 * (first - 1)})
         await admin.execute("truncate deep")
-        done += len(rows)
-        progress.at(done)
+        progress.at(last)
 
 
 async def _model(g: Ground, lane: str) -> dict[str, Any]:

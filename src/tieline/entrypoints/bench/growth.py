@@ -24,14 +24,14 @@ from tieline.entrypoints.bench.progress import Progress
 from tieline.kit.canonical import digest_of
 from tieline.kit.ids import uuid7
 
-WORK = 20_000
+WORK = 10_000
 YOUNG = 10_000
 OLD = 1_000_000
 TURNS = 3
 ACCEPTED_AT_ONCE = 500
 RATIO_MAX = 1.2
-# Of so many events in the journal, every fourth came in as an input, changed a record, and was sent out as an effect.
-PER_EVENT = 4
+# One in so many events of the journal has an input, a record with its history, an effect and a replica beside it.
+PER_EVENT = 10
 Say = Callable[[str], None]
 
 
@@ -103,7 +103,7 @@ async def _accept(g: Ground, work: int, run: str) -> float:
 
 
 async def age(g: Ground, rows: int, say: Say) -> None:
-    """`rows` events, and what belongs to every fourth of them, on two connections at once."""
+    """`rows` events, and what belongs to one in ten of them, on two connections at once."""
     rest = max(1, rows // PER_EVENT)
     plan = [*((tables, statements, rest) for tables, statements in _REST), (("events",), (_EVENTS,), rows)]
     progress = Progress(what="aging", total=sum(n * len(statements) for _, statements, n in plan), say=say)

@@ -162,7 +162,9 @@ def test_who_only_compares_is_no_equal_of_two_workers(office: Office) -> None:
     assert min(slots["a"], slots["b"]) >= 3
 
 
-def test_of_a_single_slot_the_census_gets_a_turn_in_eighty_seconds_and_a_worker_nearly_all_others(office: Office) -> None:
+def test_of_a_single_slot_the_census_gets_a_turn_in_eighty_seconds_and_a_worker_nearly_all_others(
+    office: Office,
+) -> None:
     held: dict[str, int] = {"w": 0, "census": 0}
     for half_seconds in range(2 * 2 * 80):
         office.seconds = half_seconds / 2

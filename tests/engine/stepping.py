@@ -147,8 +147,8 @@ class Desk:
         """Send what is due and stop before anything is stored: answers that came at the same instant."""
         claims = await self.rows("select tenant_id, replica_id, system, shard, step from due where step = 'push'")
         sending: list[Sending] = []
-        async with self.pool.connection() as connection:
-            await write_intents(connection, self.leases, self.setup, claims, CleanCipher(), self.now(), sending)
+        async with self.pool.connection() as connection, tenant_transaction(connection, self.setup.tenant) as cursor:
+            await write_intents(cursor, self.leases, self.setup, claims, CleanCipher(), self.now(), sending)
         called = [await send(self.setup.systems[one.system], self.leases, one) for one in sending]
         return [one for one in called if one is not None]
 

@@ -77,7 +77,8 @@ async def _all_steps(d: Desk, lanes: int) -> dict[str, int]:
         note("plan")
         claims = [{"replica_id": f"shelf/order/{name}", "shard": shard} for name, shard in await _shards(d, names)]
         CountingCursor.count = 0
-        await write_intents(connection, d.leases, d.setup, claims, CleanCipher(), d.now(), sending)
+        async with tenant_transaction(connection, TENANT) as cursor:
+            await write_intents(cursor, d.leases, d.setup, claims, CleanCipher(), d.now(), sending)
         note("intend")
         outcomes = [Outcome(sending=one, verdict=OK, ref=ExternalRef(id="x")) for one in sending]
         await flush_outcomes(connection, d.leases, d.setup, outcomes, d.now())

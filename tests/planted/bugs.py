@@ -194,14 +194,14 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         "sent_without_intent", "engine/pumps/pump.py",
-        "            self._doubtful += sending\n            raise\n",
-        "            self._doubtful += sending\n",
+        "            self._doubtful += begun.sending\n            raise\n",
+        "            self._doubtful += begun.sending\n            await self._launch(setup, begun)\n",
         E + "test_doubt_and_takeover.py::test_F33_an_intent_whose_commit_is_in_doubt_is_sent_exactly_once",
         "The call is made though its intent may not be stored: an effect that no audit knows (A1, F33).",
     ),
     Bug(
         "doubt_forgotten", "engine/pumps/pump.py",
-        "            self._doubtful += sending\n            raise\n",
+        "            self._doubtful += begun.sending\n            raise\n",
         "            raise\n",
         E + "test_doubt_and_takeover.py::test_F33_what_is_in_doubt_is_remembered_while_the_store_stays_away",
         "An intent whose commit was in doubt stays `sending` for ever (F33, V1).",

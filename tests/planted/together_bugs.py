@@ -9,7 +9,7 @@ _T = "tests/engine/test_confirmed_together.py::"
 TOGETHER_BUGS = (
     Bug(
         "two_releases_do_not_see_each_other", "engine/pumps/outcomes.py",
-        "    await cursor.execute(_ONE_OF_THEM, (tenant, sorted(waiting)))\n",
+        "    await write(cursor, _ONE_OF_THEM, ended, tenant)\n",
         "",
         _T + "test_V1_what_waits_for_two_that_end_together_is_freed_by_one_of_them",
         "What waits for two documents that end at the same instant waits for ever.",

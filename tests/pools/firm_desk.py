@@ -117,5 +117,5 @@ async def firm(database: Any) -> AsyncIterator[Firm]:
         landscape = {TENANT: d.setup}
         worker = d.worker
         worker.landscape = worker.pump.landscape = landscape
-        worker.planner = Planner(worker.loans, worker.leases, landscape, d.now, worker.pump.wanted.set)
+        worker.planner = Planner(worker.loans, worker.leases, landscape, d.now, worker.pump)
         yield Firm(d, erp)

@@ -67,7 +67,7 @@ async def accept(connection: AsyncConnection[Any], inputs: Sequence[NewInput]) -
     prepared = [_Prepared(n, item, item.input_id, item.body_hash) for n, item in enumerate(inputs)]
     prepared.sort(key=lambda one: (one.item.tenant, one.item.dedup, one.position))
     groups = [list(group) for _, group in groupby(prepared, key=lambda one: one.item.tenant)]
-    async with connection.transaction():
+    async with connection.pipeline(), connection.transaction():
         fresh = await _write(connection, groups)
         seen = [n for n, group in enumerate(groups) if len(fresh[n]) < len(group)]
         known = await _known(connection, [groups[n] for n in seen]) if seen else []

@@ -18,7 +18,7 @@ from psycopg_pool import PoolTimeout
 
 from tieline.engine.crashpoints import crash_point
 from tieline.engine.holds import NewHold, lift_subjects, raise_holds
-from tieline.engine.leases import LeaseLost, Leases, fence
+from tieline.engine.leases import LeaseLost, Leases, fence_sent
 from tieline.engine.loans import Loans
 from tieline.engine.planning.parts import part_in
 from tieline.engine.records import Applied, Arrival, apply_changes
@@ -119,8 +119,9 @@ class Intake:
         """One transaction; a batch that the store refuses is halved until the poison input stands alone (F50)."""
         try:
             async with self.loans.connection() as connection, tenant_transaction(connection, setup.tenant) as cursor:
-                await fence(cursor, self.leases, {step.row["shard"] for step in steps})
+                fenced = await fence_sent(cursor, self.leases, {step.row["shard"] for step in steps})
                 await _finish(cursor, setup, steps, self.clock())
+                await fenced.check()
                 crash_point("before_apply_commit")
             crash_point("after_apply_commit")
         except LeaseLost:

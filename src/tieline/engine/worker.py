@@ -49,7 +49,7 @@ class Worker:
         self._intake_wanted, self._plan_wanted = asyncio.Event(), asyncio.Event()
         self.loans = Loans(pool)
         self.pump = Pump(self.loans, self.leases, landscape, cipher, clock, self._plan_wanted.set)
-        self.planner = Planner(self.loans, self.leases, landscape, clock, self.pump.wanted.set)
+        self.planner = Planner(self.loans, self.leases, landscape, clock, self.pump)
         self.intake = Intake(self.loans, self.leases, landscape, clock, self._plan_wanted.set)
         self.polling = Polling(pool, self.leases, landscape, self._intake_wanted.set, self.pump.budgets)
         self._inherited: set[int] = set()  # shards taken whose former owner's calls are not resolved yet

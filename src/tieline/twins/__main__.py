@@ -23,7 +23,9 @@ def main() -> None:
     parser.add_argument("name", choices=names())
     parser.add_argument("--port", type=int, default=0, help="loopback port; 0 picks a free one")
     parser.add_argument("--state", type=Path, required=True, help="folder that keeps what the twin holds")
-    parser.add_argument("--latency-ms", type=float, default=0.0, help="an answer takes at least this long, the work included")
+    parser.add_argument(
+        "--latency-ms", type=float, default=0.0, help="an answer takes at least this long, the work included"
+    )
     parser.add_argument("--control-token", default="", help="for /_twin/; printed when none is given")
     parser.add_argument("--option", type=_pair, action="append", default=[], help="name=value, see the twin's PAGE.md")
     parser.add_argument("--with-parent", action="store_true", help="end when the starting process ends (stdin closes)")

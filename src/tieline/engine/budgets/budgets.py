@@ -168,18 +168,27 @@ class Budgets:
         for gate in self.gates.values():
             self._flow(gate)
 
+    def stale(self, claims: Iterable[Row]) -> bool:
+        """Whether the store is to be asked before these are prepared."""
+        return self._stale(self._coming(claims), self.clock())
+
+    def _stale(self, coming: Counter[str], now: float) -> bool:
+        return now - self._asked_at >= share.RENEW_S or any(self._short(name, coming, now) for name in self.gates)
+
+    def _coming(self, claims: Iterable[Row]) -> Counter[str]:
+        """Calls that these claims will make, by budget."""
+        coming: Counter[str] = Counter()
+        for key, count in Counter((row["tenant_id"], row["system"]) for row in claims).items():
+            if key[0] in self.landscape and key[1] in self.landscape[key[0]].systems:
+                coming[self.gate(key).budget] += count
+        return coming
+
     # -- the store -------------------------------------------------------------------------------------------------
 
     async def refresh(self, connection: AsyncConnection[Any], claims: Iterable[Row] = ()) -> None:
         """Renew what is used, ask for what `claims` need, share what was heard. Raises psycopg.Error."""
-        more = Counter((row["tenant_id"], row["system"]) for row in claims)
-        coming: Counter[str] = Counter()
-        for key, count in more.items():
-            if key[0] in self.landscape and key[1] in self.landscape[key[0]].systems:
-                coming[self.gate(key).budget] += count
-        now = self.clock()
-        renewal = now - self._asked_at >= share.RENEW_S
-        if not renewal and not any(self._short(name, coming, now) for name in self.gates):
+        coming, now = self._coming(claims), self.clock()
+        if not self._stale(coming, now):
             return
         self._asked_at = now
         asked = [

@@ -7,7 +7,7 @@ then that of the parts it touches, and a change of the terms goes through all pa
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -47,12 +47,18 @@ def part_in(setup: TenantSetup) -> Callable[[Change], str | None]:
     return lambda change: known[change.kind].part(change.doc) if change.kind in known else None
 
 
-async def due_parts(cursor: Cursor, setup: TenantSetup, lanes: Mapping[str, Row], now: datetime) -> dict[str, Due]:
+async def ask_parts(cursor: Cursor, setup: TenantSetup, lanes: Iterable[str]) -> Cursor:
+    """How these lanes stand with their parts, for `due_parts`."""
+    return await ask(cursor, _STANDING, (sorted(lanes), setup.tenant))
+
+
+async def due_parts(
+    cursor: Cursor, setup: TenantSetup, lanes: Mapping[str, Row], now: datetime, standing: Cursor
+) -> dict[str, Due]:
     """For locked lanes: the parts to be planned in this transaction, those that changed before those of a sweep."""
     kinds = each_kinds(setup)
     if not kinds:
         return {}
-    standing = await ask(cursor, _STANDING, (sorted(lanes), setup.tenant))
     rows = {row["lane"]: row for row in await standing.fetchall() if row["any"] or row["next_at"]}
     changed = sorted(lane for lane, row in rows.items() if row["next_at"] is not None and row["next_at"] <= now)
     most = min(each.chunk for each in kinds.values())

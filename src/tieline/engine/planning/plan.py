@@ -12,14 +12,16 @@ from psycopg import AsyncConnection
 from tieline.engine.crashpoints import crash_point
 from tieline.engine.fanout import spread
 from tieline.engine.lanes import lock_lanes, wake
-from tieline.engine.leases import Leases, fence
+from tieline.engine.leases import Leases, fence_sent
 from tieline.engine.planning.lane_plan import LanePlan, plan_lane
 from tieline.engine.planning.load import LaneState, learn_reads, load_states
 from tieline.engine.planning.load_parts import load_parts, terms_digest
-from tieline.engine.planning.parts import due_parts, parts_changed, parts_planned, set_sweeps
+from tieline.engine.planning.parts import ask_parts, due_parts, parts_changed, parts_planned, set_sweeps
 from tieline.engine.planning.store import answer, store_plans
 from tieline.engine.pools.grants import grant_draws
 from tieline.engine.pools.load import load_draws, tell_parts
+from tieline.engine.pumps.begun import GoOn, nothing_begun
+from tieline.engine.pumps.intents import Claim
 from tieline.engine.rows import Cursor, Row, tenant_transaction
 from tieline.ports.decisions import WakeAt
 from tieline.ports.landscape import TenantSetup
@@ -27,9 +29,9 @@ from tieline.ports.landscape import TenantSetup
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """How many replicas changed, and whether a lane of these has more to plan at once."""
+    """What is due now and has not begun, and whether a lane of these has more to plan at once."""
 
-    changed: int
+    due: Sequence[Claim]
     again: bool
 
 
@@ -39,6 +41,7 @@ async def plan_lanes(
     setup: TenantSetup,
     lanes: Mapping[str, int],
     now: datetime,
+    go_on: GoOn = nothing_begun,
 ) -> Planned:
     """Plan `lanes` (name -> newest wake-up read). Raises LeaseLost.
 
@@ -48,22 +51,26 @@ async def plan_lanes(
     moment = setup.clock.present(now)
     async with tenant_transaction(connection, setup.tenant) as cursor:
         locked = await lock_lanes(cursor, setup.tenant, lanes, create=True)
-        await fence(cursor, leases, {row["shard"] for row in locked.values()})
+        fenced = await fence_sent(cursor, leases, {row["shard"] for row in locked.values()})
         await answer(cursor, setup.tenant, lanes)
+        parts = await ask_parts(cursor, setup, locked)
         tells, hears, draws = await _standing(cursor, setup.tenant, locked)
+        await fenced.check()
         if tells:
             await spread(cursor, setup.tenant, tells)
         if hears:
             await tell_parts(cursor, setup.tenant, hears)
-        due = await due_parts(cursor, setup, locked, moment)
+            parts = await ask_parts(cursor, setup, locked)
+        due = await due_parts(cursor, setup, locked, moment, parts)
         states = await load_states(cursor, setup, locked, learn=False, due=due)
         await load_parts(cursor, setup, states, moment)
         if drawing := [state for state in states if state.name in draws]:
             await load_draws(cursor, setup.tenant, drawing)
-        plans, again = await _plan(cursor, setup, states, moment, now)
+        queued, again = await _plan(cursor, setup, states, moment, now)
+        left = await go_on(cursor, [claim for claim in queued if claim["due_at"] <= now])
         crash_point("before_plan_commit")
     crash_point("after_plan_commit")
-    return Planned(changed=sum(len(plan.apply) for plan in plans), again=again)
+    return Planned(due=left, again=again)
 
 
 async def _standing(cursor: Cursor, tenant: str, lanes: Iterable[str]) -> tuple[list[str], list[str], list[str]]:
@@ -79,7 +86,7 @@ async def _standing(cursor: Cursor, tenant: str, lanes: Iterable[str]) -> tuple[
 
 async def _plan(
     cursor: Cursor, setup: TenantSetup, states: Sequence[LaneState], moment: datetime, now: datetime
-) -> tuple[list[LanePlan], bool]:
+) -> tuple[Sequence[Claim], bool]:
     """Parts first, each lane as a whole once no part of it is due and all were planned under its present terms."""
     partial = [plan_lane(setup, state, moment) for state in states if state.due.parts]
     terms = {state.name: terms_digest(setup, state, moment) for state in states if state.due.any}
@@ -89,7 +96,7 @@ async def _plan(
     await learn_reads(cursor, setup.tenant, whole)
     plans = [*partial, *(plan_lane(setup, state, moment) for state in whole)]
     plans = await grant_draws(cursor, setup, plans, moment)
-    await store_plans(cursor, setup, plans, {}, moment, now)
+    queued = await store_plans(cursor, setup, plans, {}, moment, now)
     done = [plan for plan in plans if plan.state.due.parts and plan.decided.error is None]
     await _store_parts(cursor, setup, done, moment)
     sweeps = [
@@ -100,7 +107,7 @@ async def _plan(
     await set_sweeps(cursor, setup.tenant, sweeps)
     again = [*(plan.state for plan in done), *outdated, *(state for state in states if state.due.waits)]
     await wake(cursor, setup.tenant, [state.name for state in again])
-    return plans, again != []
+    return queued, again != []
 
 
 def _outdated(state: LaneState, terms: bytes | None) -> bool:

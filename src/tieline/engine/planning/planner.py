@@ -14,6 +14,7 @@ from tieline.engine.holds import NewHold, raise_holds
 from tieline.engine.leases import LeaseLost, Leases
 from tieline.engine.loans import Loans
 from tieline.engine.planning.plan import plan_lanes
+from tieline.engine.pumps.pump import Pump
 from tieline.engine.rows import ask, tenant_transaction, write
 from tieline.ports.landscape import Landscape, TenantSetup, present
 
@@ -21,7 +22,7 @@ CLAIM_MAX = 48  # small enough that what was planned first is under way while th
 
 
 class Planner:
-    """`on_change` is called when something became due."""
+    """`pump` begins what becomes due, or is told that there is something."""
 
     def __init__(
         self,
@@ -29,9 +30,9 @@ class Planner:
         leases: Leases,
         landscape: Landscape,
         clock: Callable[[], datetime],
-        on_change: Callable[[], None],
+        pump: Pump,
     ) -> None:
-        self.loans, self.leases, self.landscape, self.clock, self.on_change = loans, leases, landscape, clock, on_change
+        self.loans, self.leases, self.landscape, self.clock, self.pump = loans, leases, landscape, clock, pump
         self._again = False
 
     async def round(self) -> int:
@@ -62,10 +63,11 @@ class Planner:
     ) -> None:
         """A batch that the store refuses is halved until the poison lane stands alone; it gets a hold, the others go on."""
         try:
-            planned = await plan_lanes(connection, self.leases, setup, lanes, self.clock())
+            async with self.pump.going_on(setup) as go_on:
+                planned = await plan_lanes(connection, self.leases, setup, lanes, self.clock(), go_on)
             self._again |= planned.again
-            if planned.changed:
-                self.on_change()
+            if planned.due:
+                self.pump.wanted.set()
         except LeaseLost:
             return
         except psycopg.errors.DeadlockDetected:

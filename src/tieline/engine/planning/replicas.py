@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from tieline.engine.planning.difference import Item, judge_change, revisions
 from tieline.engine.planning.lane_plan import LanePlan
+from tieline.engine.pumps.intents import Claim
 from tieline.engine.rows import Cursor, Row, write
 from tieline.engine.shards import shard_of
 from tieline.ports.landscape import TenantSetup
@@ -15,8 +16,8 @@ IN_FLIGHT = ("sending", "unknown", "ambiguous")
 RESTING = ("waiting", "awaiting_approval", "ended")
 
 
-async def store_replicas(cursor: Cursor, setup: TenantSetup, plans: Sequence[LanePlan], now: datetime) -> None:
-    """Upsert the changes of all lanes, then queue those that wait for nothing."""
+async def store_replicas(cursor: Cursor, setup: TenantSetup, plans: Sequence[LanePlan], now: datetime) -> list[Claim]:
+    """Upsert the changes of all lanes, then queue and return those that wait for nothing."""
     changes = {item.wanted.replica_id: (plan, item) for plan in plans for item in plan.apply}
     acts = {item.wanted.replica_id: (plan, item) for plan in plans for item in _approved_now(plan)}
     involved = {
@@ -34,8 +35,10 @@ async def store_replicas(cursor: Cursor, setup: TenantSetup, plans: Sequence[Lan
         for on in row["waits_on"]
     ]
     await write(cursor, _WAIT, waits, setup.tenant)
-    await write(cursor, _QUEUE, [row for row in rows if row["status"] == "pending"], setup.tenant)
+    pending = [row for row in rows if row["status"] == "pending"]
+    await write(cursor, _QUEUE, pending, setup.tenant)
     await write(cursor, _UNQUEUE, [row for row in rows if row["status"] in RESTING], setup.tenant)
+    return [{"tenant_id": setup.tenant, "step": "push", **row} for row in pending]
 
 
 def _again(plan: LanePlan, item: Item, locked: dict[str, Row]) -> Item | None:

@@ -14,6 +14,7 @@ from tieline.engine.lanes import lane_row, lock_lanes, set_lanes
 from tieline.engine.planning.lane_plan import LanePlan
 from tieline.engine.planning.proposals import store_proposals
 from tieline.engine.planning.replicas import store_replicas
+from tieline.engine.pumps.intents import Claim
 from tieline.engine.rows import Cursor, Row, write
 from tieline.kit.canonical import digest, digest_of
 from tieline.kit.ids import uuid7
@@ -31,10 +32,11 @@ async def store_plans(
     seen: Mapping[str, int],
     moment: datetime,
     now: datetime,
-) -> None:
+) -> Sequence[Claim]:
     """All writes of one planning transaction. `seen`: lane -> newest wake-up that this planning answers.
 
     `moment` is the business instant that was planned for; what is due to systems is due by the wall clock's `now`.
+    Returns what it put into the queue of the pump.
     """
     journal = _Journal(setup, moment)
     foreign = {i.wanted.lane for p in plans for i in p.apply} - {p.state.name for p in plans}
@@ -42,13 +44,14 @@ async def store_plans(
     await _mint(cursor, setup.tenant, plans)
     await store_marks(cursor, setup.tenant, [mark for plan in plans for mark in plan.decided.of(Mark)])
     await _tell_once(cursor, setup.tenant, plans)
-    await store_replicas(cursor, setup, plans, now)
+    queued = await store_replicas(cursor, setup, plans, now)
     await store_proposals(cursor, setup, plans, journal.add)
     await _settle_holds(cursor, setup, plans, journal)
     await _establish_facts(cursor, setup, plans, journal)
     await append_events(cursor, setup.tenant, journal.events)
     await set_lanes(cursor, setup.tenant, [_lane(plan, journal) for plan in plans])
     await answer(cursor, setup.tenant, seen)
+    return queued
 
 
 async def answer(cursor: Cursor, tenant: str, seen: Mapping[str, int]) -> None:

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from psycopg import AsyncConnection
-
 from tieline.engine.crashpoints import crash_point
 from tieline.engine.holds import lift_subjects
 from tieline.engine.leases import Leases, fence_sent
 from tieline.engine.pumps.envelopes import effect_key, envelope_of, sealed, unsealed
-from tieline.engine.rows import Cursor, Row, ask, tenant_transaction, write
+from tieline.engine.rows import Cursor, Row, ask, write
 from tieline.kit.canonical import digest
 from tieline.ports.landscape import Cipher, TenantSetup
 from tieline.ports.systems import Envelope, Operation, OperationClass
@@ -45,7 +43,7 @@ class Sending:
 
 
 async def write_intents(
-    connection: AsyncConnection[Any],
+    cursor: Cursor,
     leases: Leases,
     setup: TenantSetup,
     claims: Sequence[Claim],
@@ -55,30 +53,29 @@ async def write_intents(
 ) -> None:
     """Turn claims into intents, collected in `sending`. What may not go yet stays due, a little later.
 
-    Raises LeaseLost. After any other error the caller must find out which intents were committed (F33): none was sent.
+    Raises LeaseLost before anything is written. When the commit of the caller's transaction fails, the caller must find
+    out which intents were committed (F33): none was sent.
     """
-    async with tenant_transaction(connection, setup.tenant) as cursor:
-        fenced = await fence_sent(cursor, leases, {claim["shard"] for claim in claims})
-        locked = await ask(cursor, _READY, (setup.tenant, sorted(claim["replica_id"] for claim in claims)))
-        await fenced.check()
-        rows = await locked.fetchall()
-        moment = setup.clock.present(now)
-        await _drop_expired(cursor, setup.tenant, rows, moment)
-        ready = [row for row in rows if _may_go(row) and not _expired(row, moment)]
-        earlier = await _earlier_effects(cursor, setup.tenant, [effect_key(setup.tenant, r, _verb(r)) for r in ready])
-        doubtful = await _doubtful_effects(cursor, setup.tenant, ready)
-        earlier |= {bytes(row["effect_key"]): row for row in doubtful.values()}
-        chosen = (
-            _sending(setup, leases, row, doubtful.get(row["replica_id"]), earlier, cipher, now)
-            for row in _one_per_group(ready)
-        )
-        sending += [s for s in chosen if s is not None]
-        await _store(cursor, setup, leases, sending, earlier, cipher)
-        going = {s.replica_id for s in sending}
-        later = [{"replica_id": c["replica_id"], "due_at": now + timedelta(milliseconds=250)} for c in claims]
-        await write(cursor, _LATER, [row for row in later if row["replica_id"] not in going], setup.tenant)
-        crash_point("before_intent_commit")
-    crash_point("after_intent_commit")
+    fenced = await fence_sent(cursor, leases, {claim["shard"] for claim in claims})
+    locked = await ask(cursor, _READY, (setup.tenant, sorted(claim["replica_id"] for claim in claims)))
+    await fenced.check()
+    rows = await locked.fetchall()
+    moment = setup.clock.present(now)
+    await _drop_expired(cursor, setup.tenant, rows, moment)
+    ready = [row for row in rows if _may_go(row) and not _expired(row, moment)]
+    earlier = await _earlier_effects(cursor, setup.tenant, [effect_key(setup.tenant, r, _verb(r)) for r in ready])
+    doubtful = await _doubtful_effects(cursor, setup.tenant, ready)
+    earlier |= {bytes(row["effect_key"]): row for row in doubtful.values()}
+    chosen = (
+        _sending(setup, leases, row, doubtful.get(row["replica_id"]), earlier, cipher, now)
+        for row in _one_per_group(ready)
+    )
+    sending += [s for s in chosen if s is not None]
+    await _store(cursor, setup, leases, sending, earlier, cipher)
+    going = {s.replica_id for s in sending}
+    later = [{"replica_id": c["replica_id"], "due_at": now + timedelta(milliseconds=250)} for c in claims]
+    await write(cursor, _LATER, [row for row in later if row["replica_id"] not in going], setup.tenant)
+    crash_point("before_intent_commit")
 
 
 def _may_go(row: Row) -> bool:
@@ -168,13 +165,18 @@ async def _store(
 ) -> None:
     fresh = [_effect(setup, leases, s, cipher) for s in sending if s.key not in earlier]
     again = [
-        {"k": s.key, "intended_at": s.intended_at, "worker": leases.worker, "epoch": s.epoch}
+        {
+            "k": s.key,
+            "intended_at": s.intended_at,
+            "replica_id": s.replica_id,
+            "worker": leases.worker,
+            "epoch": s.epoch,
+        }
         for s in sending
         if s.key in earlier
     ]
     await write(cursor, _INTENT, fresh, setup.tenant)
     await write(cursor, _AGAIN, again, setup.tenant)
-    await write(cursor, _GOING, [{"replica_id": s.replica_id} for s in sending], setup.tenant)
 
 
 def _effect(setup: TenantSetup, leases: Leases, s: Sending, cipher: Cipher) -> dict[str, Any]:
@@ -210,7 +212,11 @@ _INTENT = """with rows as (
     epoch bigint, mapping_version text, config_version text)),
 keys as (
   insert into effect_keys (tenant_id, effect_key, payload_hash)
-  select tenant_id, decode(k, 'hex'), decode(payload_hash, 'hex') from rows returning tenant_id, effect_key)
+  select tenant_id, decode(k, 'hex'), decode(payload_hash, 'hex') from rows returning tenant_id, effect_key),
+gone as (delete from due d using rows where d.tenant_id = rows.tenant_id and d.replica_id = rows.replica_id),
+going as (
+  update replicas r set status = 'sending', updated_at = now() from rows
+  where r.tenant_id = rows.tenant_id and r.replica_id = rows.replica_id)
 insert into effects (tenant_id, intended_at, effect_key, replica_id, lane, system, kind, verb, op_class, revision, payload,
   payload_hash, state, worker, epoch, mapping_version, config_version, correlation_id, causation_id, actor, approver)
 select rows.tenant_id, rows.intended_at, decode(rows.k, 'hex'), rows.replica_id, rows.lane, rows.system, rows.kind, rows.verb,
@@ -220,15 +226,15 @@ select rows.tenant_id, rows.intended_at, decode(rows.k, 'hex'), rows.replica_id,
     and a.digest = p.covers and a.withdrawn_at is null order by a.approved_at limit 1)
 from rows join keys on keys.tenant_id = rows.tenant_id and keys.effect_key = decode(rows.k, 'hex')
 join replicas p on p.tenant_id = rows.tenant_id and p.replica_id = rows.replica_id"""
-_AGAIN = """update effects e set state = 'intent', attempt = e.attempt + 1, worker = r.worker, epoch = r.epoch
-from (select %s::text as tenant_id, decode(x.k, 'hex') as key, x.* from jsonb_to_recordset(%s::jsonb)
-  as x(k text, intended_at timestamptz, worker text, epoch bigint)) r
-where e.tenant_id = r.tenant_id and e.intended_at = r.intended_at and e.effect_key = r.key"""
-_GOING = """with rows as (
-  select %s::text as tenant_id, r.* from jsonb_to_recordset(%s::jsonb) as r(replica_id text)),
-gone as (delete from due d using rows where d.tenant_id = rows.tenant_id and d.replica_id = rows.replica_id)
-update replicas r set status = 'sending', updated_at = now() from rows
-where r.tenant_id = rows.tenant_id and r.replica_id = rows.replica_id"""
+_AGAIN = """with rows as (
+  select %s::text as tenant_id, decode(x.k, 'hex') as key, x.* from jsonb_to_recordset(%s::jsonb)
+    as x(k text, intended_at timestamptz, replica_id text, worker text, epoch bigint)),
+gone as (delete from due d using rows where d.tenant_id = rows.tenant_id and d.replica_id = rows.replica_id),
+going as (
+  update replicas r set status = 'sending', updated_at = now() from rows
+  where r.tenant_id = rows.tenant_id and r.replica_id = rows.replica_id)
+update effects e set state = 'intent', attempt = e.attempt + 1, worker = r.worker, epoch = r.epoch
+from rows r where e.tenant_id = r.tenant_id and e.intended_at = r.intended_at and e.effect_key = r.key"""
 _TOO_LATE = """with rows as (
   select %s::text as tenant_id, r.* from jsonb_to_recordset(%s::jsonb) as r(replica_id text)),
 gone as (delete from due d using rows where d.tenant_id = rows.tenant_id and d.replica_id = rows.replica_id)

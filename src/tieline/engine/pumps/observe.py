@@ -35,12 +35,14 @@ class Reading:
     failed: Verdict | None = None
 
 
-async def load_written(cursor: Cursor, tenant: str, replica_ids: Sequence[str]) -> list[Row]:
+async def ask_written(cursor: Cursor, tenant: str, replica_ids: Sequence[str]) -> Cursor:
     """Replicas to read back. Their queue rows stay until the reading is stored: a crash only repeats the read."""
-    if not replica_ids:
-        return []
-    await cursor.execute(_WRITTEN, (tenant, list(replica_ids)))
-    return await cursor.fetchall()
+    return await ask(cursor, _WRITTEN, (tenant, list(replica_ids)))
+
+
+async def load_written(cursor: Cursor, tenant: str, replica_ids: Sequence[str]) -> list[Row]:
+    """`ask_written`, waited for."""
+    return await (await ask_written(cursor, tenant, replica_ids)).fetchall() if replica_ids else []
 
 
 async def read_back(system: System, tenant: str, rows: Sequence[Row]) -> list[Reading]:

@@ -12,9 +12,10 @@ from psycopg import AsyncConnection
 
 from tieline.engine.budgets.criticality import of_nature
 from tieline.engine.crashpoints import crash_point
-from tieline.engine.holds import NewHold, lift_subjects, raise_holds
+from tieline.engine.holds import NewHold, raise_holds
 from tieline.engine.lanes import wake
 from tieline.engine.leases import Leases, fence_sent
+from tieline.engine.pumps.begun import GoOn, nothing_begun
 from tieline.engine.pumps.calls import Outcome
 from tieline.engine.pumps.evidence import of_call
 from tieline.engine.pumps.intents import Claim
@@ -32,9 +33,17 @@ class Stored:
 
 
 async def flush_outcomes(
-    connection: AsyncConnection[Any], leases: Leases, setup: TenantSetup, outcomes: Sequence[Outcome], now: datetime
+    connection: AsyncConnection[Any],
+    leases: Leases,
+    setup: TenantSetup,
+    outcomes: Sequence[Outcome],
+    now: datetime,
+    go_on: GoOn = nothing_begun,
 ) -> Stored:
-    """Store what became of these effects. Raises LeaseLost: then they are the successor's to find out."""
+    """Store what became of these effects. Raises LeaseLost: then they are the successor's to find out.
+
+    `go_on` may begin, in the same transaction, what has become due by it, and returns what it left.
+    """
     outcomes = [
         o for o in outcomes if leases.held.get(o.sending.shard) == o.sending.epoch
     ]  # older epochs were taken over
@@ -50,10 +59,11 @@ async def flush_outcomes(
         await _tell(cursor, setup, outcomes, replicas)
         lanes = await lanes_concerned(cursor, setup.tenant, [m for m in moves if m["wakes"]])
         await wake(cursor, setup.tenant, lanes)
+        due = [{"tenant_id": setup.tenant, **move} for move in moves if move["step"] and move["due_at"] <= now]
+        left = await go_on(cursor, [*due, *freed])
         crash_point("before_outcome_commit")
     crash_point("after_outcome_commit")
-    due = [{"tenant_id": setup.tenant, **move} for move in moves if move["step"] and move["due_at"] <= now]
-    return Stored(due=[*due, *freed], woken=bool(lanes))
+    return Stored(due=left, woken=bool(lanes))
 
 
 def _effect(outcome: Outcome, now: datetime) -> dict[str, Any]:
@@ -124,13 +134,12 @@ def _fence(outcome: Outcome, now: datetime) -> datetime:
 
 async def release_waiting(cursor: Cursor, tenant: str, settled: Sequence[dict[str, Any]], now: datetime) -> list[Claim]:
     """What waited for these revisions, and now for nothing more, becomes due. Returns what may go at once."""
-    await write(cursor, _RELEASE, [{"on": m["replica_id"], "revision": m["settled_revision"]} for m in settled], tenant)
-    waiting = [row["replica_id"] for row in await cursor.fetchall()] if settled else []
-    if not waiting:
+    if not settled:
         return []
+    ended = [{"on": move["replica_id"], "revision": move["settled_revision"]} for move in settled]
     # Two that release the last two waits of one replica at once would each see the other's: one of them looks again.
-    await cursor.execute(_ONE_OF_THEM, (tenant, sorted(waiting)))
-    await cursor.execute(_FREE, {"tenant": tenant, "ids": waiting, "now": now})
+    await write(cursor, _ONE_OF_THEM, ended, tenant)
+    await write(cursor, _FREE, ended, now, tenant)
     return [row for row in await cursor.fetchall() if row["due_at"] <= now]
 
 
@@ -149,9 +158,6 @@ async def _tell(cursor: Cursor, setup: TenantSetup, outcomes: Sequence[Outcome],
     over = [o for o in outcomes if o.sending.nature == "notice" and o.verdict.next == "person"]
     told = [o for o in outcomes if o.verdict.tell and o not in over]
     await raise_holds(cursor, setup.tenant, [_hold(setup, o, replicas[o.sending.replica_id]) for o in told])
-    await lift_subjects(
-        cursor, setup.tenant, "push", [o.sending.replica_id for o in outcomes if o.verdict.state == "ok"]
-    )
 
 
 def _hold(setup: TenantSetup, outcome: Outcome, replica: Row) -> NewHold:
@@ -180,8 +186,8 @@ _SETTLE = """with r as materialized (
     intended_at timestamptz, state text, settled_at timestamptz, answered jsonb, outcome jsonb, settle_after timestamptz,
     forget boolean, replica_id text, status text, settled_revision int, confirmed_revision int, external jsonb, attempts int,
     problem jsonb, fence_until timestamptz, next_actor text, system text, shard smallint, step text, due_at timestamptz,
-    priority smallint)),
-settled as (
+    priority smallint, settled boolean)),
+closed as (
   update effects e set state = r.state, settled_at = r.settled_at, external = coalesce(r.answered, e.external),
     outcome = r.outcome, settle_after = r.settle_after, payload = case when r.forget then null else e.payload end
   from r where e.tenant_id = r.tenant_id and e.intended_at = r.intended_at and e.effect_key = r.key),
@@ -189,23 +195,33 @@ moved as (
   update replicas p set status = r.status, settled_revision = r.settled_revision,
     confirmed_revision = r.confirmed_revision, external = r.external, attempts = r.attempts, problem = r.problem,
     fence_until = r.fence_until, next_actor = r.next_actor, updated_at = now()
-  from r where p.tenant_id = r.tenant_id and p.replica_id = r.replica_id)
+  from r where p.tenant_id = r.tenant_id and p.replica_id = r.replica_id),
+lifted as (
+  update holds h set lifted_at = now() from r
+  where r.settled and h.tenant_id = r.tenant_id and h.source = 'push' and h.subject = r.replica_id and h.lifted_at is null)
 insert into due (tenant_id, replica_id, system, shard, step, due_at, priority)
 select tenant_id, replica_id, system, shard, step, due_at, priority from r where step is not null
 on conflict (tenant_id, replica_id) do update set step = excluded.step, due_at = excluded.due_at"""
-_RELEASE = """delete from waits w
-using (select %s::text as tenant_id, x.* from jsonb_to_recordset(%s::jsonb) as x("on" text, revision int)) r
-where w.tenant_id = r.tenant_id and w.on_replica = r."on" and w.on_revision <= r.revision returning w.replica_id"""
-_ONE_OF_THEM = """select 1 from replicas where tenant_id = %s and replica_id = any(%s) and status = 'waiting'
-order by replica_id for update"""
-_FREE = """with freed as (
-  update replicas r set status = 'pending', updated_at = now()
-  where r.tenant_id = %(tenant)s and r.replica_id = any(%(ids)s) and r.status = 'waiting'
-    and not exists (select 1 from waits w where w.tenant_id = r.tenant_id and w.replica_id = r.replica_id)
+_ONE_OF_THEM = """select 1 from replicas r where r.status = 'waiting' and (r.tenant_id, r.replica_id) in (
+  select w.tenant_id, w.replica_id from waits w
+  join (select %s::text as tenant_id, x.* from jsonb_to_recordset(%s::jsonb) as x("on" text, revision int)) e
+    on w.tenant_id = e.tenant_id and w.on_replica = e."on" and w.on_revision <= e.revision)
+order by r.replica_id for update"""
+_FREE = """with given as (select %s::timestamptz as now),
+ended as materialized (
+  select %s::text as tenant_id, x.* from jsonb_to_recordset(%s::jsonb) as x("on" text, revision int)),
+gone as (
+  delete from waits w using ended e where w.tenant_id = e.tenant_id and w.on_replica = e."on" and w.on_revision <= e.revision
+  returning w.tenant_id, w.replica_id),
+freed as (
+  update replicas r set status = 'pending', updated_at = now() from (select distinct tenant_id, replica_id from gone) g
+  where r.tenant_id = g.tenant_id and r.replica_id = g.replica_id and r.status = 'waiting'
+    and not exists (select 1 from waits w where w.tenant_id = r.tenant_id and w.replica_id = r.replica_id
+      and not exists (select 1 from ended e where e."on" = w.on_replica and w.on_revision <= e.revision))
   returning r.tenant_id, r.replica_id, r.system, r.shard, r.nature, r.fence_until)
 insert into due (tenant_id, replica_id, system, shard, step, due_at, priority)
-select tenant_id, replica_id, system, shard, 'push', greatest(fence_until, %(now)s),
-  case nature when 'act' then 1 when 'movement' then 3 when 'state' then 5 else 7 end from freed
+select tenant_id, replica_id, system, shard, 'push', greatest(fence_until, now),
+  case nature when 'act' then 1 when 'movement' then 3 when 'state' then 5 else 7 end from freed, given
 on conflict (tenant_id, replica_id) do update set step = 'push', due_at = excluded.due_at
 returning tenant_id, replica_id, system, shard, step, due_at"""
 _READERS = """select distinct d.lane from dependencies d

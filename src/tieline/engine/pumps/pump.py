@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -17,17 +18,19 @@ from tieline.engine.budgets.budgets import Budgets
 from tieline.engine.budgets.criticality import of_nature
 from tieline.engine.budgets.share import RENEW_S
 from tieline.engine.budgets.sweep import Sweep
+from tieline.engine.crashpoints import crash_point
 from tieline.engine.leases import LeaseLost, Leases
 from tieline.engine.loans import Loans
+from tieline.engine.pumps.begun import Begun, GoOn, Key
 from tieline.engine.pumps.bulk import batches, send_batch
 from tieline.engine.pumps.calls import Outcome, look
 from tieline.engine.pumps.intents import Claim, Sending, write_intents
 from tieline.engine.pumps.looks import load_unknown
-from tieline.engine.pumps.observe import Reading, flush_readings, load_written, read_back
+from tieline.engine.pumps.observe import Reading, ask_written, flush_readings, read_back
 from tieline.engine.pumps.outcomes import Stored, flush_outcomes
 from tieline.engine.pumps.poison import without_poison
 from tieline.engine.pumps.takeover import committed_but_unsent
-from tieline.engine.rows import Row, tenant_transaction
+from tieline.engine.rows import Cursor, Row, tenant_transaction
 from tieline.engine.verdict import OK, Verdict
 from tieline.ports.landscape import Cipher, Landscape, TenantSetup
 
@@ -35,6 +38,7 @@ CLAIM_MAX = 256
 READ_MAX = 100
 BUSY = 16  # calls under way from which on outcomes are gathered
 GATHER_S = 0.008
+ABREAST_S = 0.002  # what was sent together mostly ends together: one commit for all of it
 NOT_SENT = Verdict(
     state="failed",
     next="retry",
@@ -43,7 +47,7 @@ NOT_SENT = Verdict(
     detail="the intent was written and the call never started",
 )
 NOT_ASKED = replace(NOT_SENT, state="unknown")
-Key = tuple[str, str]
+Reserve = Callable[[Sequence[Claim]], Mapping[str, Sequence[Claim]]]
 
 
 class Pump:
@@ -64,6 +68,8 @@ class Pump:
         self.under_way: dict[Key, int] = {}  # (tenant, replica) -> shard
         self._load: Counter[Key] = Counter()  # (tenant, system) -> calls under way or waiting
         self.budgets = Budgets(leases.worker, landscape)
+        self._gathering = asyncio.Lock()
+        self._abreast: Counter[datetime] = Counter()  # sends under way that were begun together
         self._sweep = Sweep()
         self._paused: dict[Key, float] = {}
         self._finished: asyncio.Queue[Outcome | Sequence[Reading] | None] = asyncio.Queue()
@@ -112,57 +118,83 @@ class Pump:
     async def _start(
         self, connection: psycopg.AsyncConnection[Any], setup: TenantSetup, claims: Sequence[Claim]
     ) -> None:
-        """Start what nobody else of this worker has started meanwhile."""
-        reserved: dict[Key, int] = {}
-        steps: dict[str, list[Claim]] = defaultdict(list)
-        for claim in claims:
-            key = (setup.tenant, claim["replica_id"])
-            if claim["system"] in setup.systems and key not in self.under_way:
-                reserved[key] = claim["shard"]
-                steps[claim["step"]].append(claim)
-        self.under_way.update(reserved)
-        spawned: set[Key] = set()
-        try:
-            await self._start_steps(connection, setup, steps, spawned)
-        finally:
-            for key in reserved.keys() - spawned:
-                self.under_way.pop(key, None)
+        begun = Begun()
+        with suppress(LeaseLost):
+            async with self._beginning(setup, begun) as reserve, tenant_transaction(connection, setup.tenant) as cursor:
+                await self._begin(cursor, setup, reserve(claims), begun)
 
-    async def _start_steps(
-        self,
-        connection: psycopg.AsyncConnection[Any],
-        setup: TenantSetup,
-        steps: Mapping[str, Sequence[Claim]],
-        spawned: set[Key],
-    ) -> None:
-        if steps["push"]:
-            for batch in batches(await self._intents(connection, setup, steps["push"])):
-                names = [(one.replica_id, one.shard) for one in batch]
-                spawned |= self._spawn(setup, batch[0].system, names, self._send(setup, batch))
-        if not (steps["look"] or steps["observe"]):
-            return
-        async with tenant_transaction(connection, setup.tenant) as cursor:
-            looks = await load_unknown(cursor, self.leases, setup, _ids(steps["look"]), self.cipher)
-            written = await load_written(cursor, setup.tenant, _ids(steps["observe"]))
-        for sending in looks:
-            names = [(sending.replica_id, sending.shard)]
-            spawned |= self._spawn(setup, sending.system, names, self._look(setup, sending))
-        for rows in _by_kind(written):
-            names = [(row["replica_id"], row["shard"]) for row in rows]
-            spawned |= self._spawn(setup, rows[0]["system"], names, self._read(setup, rows))
+    @asynccontextmanager
+    async def going_on(self, setup: TenantSetup, ended: frozenset[Key] = frozenset()) -> AsyncIterator[GoOn]:
+        """Around one transaction, which hands over what it makes due: with few calls under way that begins in it.
 
-    async def _intents(
-        self, connection: psycopg.AsyncConnection[Any], setup: TenantSetup, claims: Sequence[Claim]
-    ) -> list[Sending]:
-        sending: list[Sending] = []
+        `ended`: replicas whose call the transaction settles. What was begun is started when the block ends well.
+        """
+        begun = Begun(ended=ended)
+        async with self._beginning(setup, begun) as reserve:
+
+            async def go_on(cursor: Cursor, due: Sequence[Claim]) -> Sequence[Claim]:
+                mine = self._at_once(due)
+                if not mine or self.budgets.stale(mine) or len(self.budgets.take(mine, self._load)) < len(mine):
+                    return due
+                try:
+                    await self._begin(cursor, setup, reserve(mine), begun)
+                except LeaseLost:  # of what has become due: the transaction itself goes on
+                    return due
+                return [claim for claim in due if claim not in mine]
+
+            yield go_on
+
+    @asynccontextmanager
+    async def _beginning(self, setup: TenantSetup, begun: Begun) -> AsyncIterator[Reserve]:
+        """Reserves replicas until the end of the block; starts then what was begun, or remembers that it is in doubt."""
+        mine: set[Key] = set()
+
+        def reserve(claims: Sequence[Claim]) -> Mapping[str, Sequence[Claim]]:
+            """By step, what nobody else of this worker has started meanwhile."""
+            steps: dict[str, list[Claim]] = defaultdict(list)
+            for claim in claims:
+                key = (setup.tenant, claim["replica_id"])
+                if claim["system"] in setup.systems and (key not in self.under_way or key in begun.ended):
+                    self.under_way[key] = claim["shard"]
+                    mine.add(key)
+                    steps[claim["step"]].append(claim)
+            return steps
+
         try:
-            await write_intents(connection, self.leases, setup, claims, self.cipher, self.clock(), sending)
-        except LeaseLost:
-            return []
+            yield reserve
+            await self._launch(setup, begun)
+            self._forget(begun.ended - begun.started)
         except psycopg.Error:
-            self._doubtful += sending
+            self._doubtful += begun.sending
             raise
-        return sending
+        finally:
+            self._forget(mine - begun.started - begun.ended)
+
+    async def _begin(
+        self, cursor: Cursor, setup: TenantSetup, steps: Mapping[str, Sequence[Claim]], begun: Begun
+    ) -> None:
+        """Everything that the store must know or tell before the calls. Raises LeaseLost."""
+        if pushes := steps.get("push"):
+            await write_intents(cursor, self.leases, setup, pushes, self.cipher, self.clock(), begun.sending)
+        if looks := steps.get("look"):
+            begun.looks += await load_unknown(cursor, self.leases, setup, _ids(looks), self.cipher)
+        if observes := steps.get("observe"):
+            begun.written = await ask_written(cursor, setup.tenant, _ids(observes))
+
+    async def _launch(self, setup: TenantSetup, begun: Begun) -> None:
+        """Start the calls, once what they rest on is committed."""
+        if begun.sending:
+            crash_point("after_intent_commit")
+        self._abreast.update(one.intended_at for one in begun.sending)
+        for batch in batches(begun.sending):
+            names = [(one.replica_id, one.shard) for one in batch]
+            begun.started |= self._spawn(setup, batch[0].system, names, self._send(setup, batch))
+        for sending in begun.looks:
+            names = [(sending.replica_id, sending.shard)]
+            begun.started |= self._spawn(setup, sending.system, names, self._look(setup, sending))
+        for rows in _by_kind(await begun.written.fetchall() if begun.written else ()):
+            names = [(row["replica_id"], row["shard"]) for row in rows]
+            begun.started |= self._spawn(setup, rows[0]["system"], names, self._read(setup, rows))
 
     # -- calling ----------------------------------------------------------------------------------------------------
 
@@ -198,6 +230,7 @@ class Pump:
     def _keep(self, sending: Sending, outcome: Outcome | None) -> None:
         outcome = outcome or Outcome(sending=sending, verdict=NOT_SENT)  # dropped at the flush if the lease is gone
         self._pause(sending, outcome.verdict)
+        self._abreast.subtract([sending.intended_at])
         self._finished.put_nowait(outcome)
 
     async def _look(self, setup: TenantSetup, sending: Sending) -> None:
@@ -231,11 +264,8 @@ class Pump:
 
         With many calls under way a few milliseconds of patience make one commit of many; with few, nobody waits.
         """
-        batch = [await self._finished.get()]
-        if len(self.under_way) >= BUSY:
-            await asyncio.sleep(GATHER_S)
-        while not self._finished.empty():
-            batch.append(self._finished.get_nowait())
+        async with self._gathering:
+            batch = await self._gathered()
         outcomes: dict[str, list[Outcome]] = defaultdict(list)
         readings: dict[str, list[Reading]] = defaultdict(list)
         for item in batch:
@@ -243,22 +273,53 @@ class Pump:
                 outcomes[item.sending.tenant].append(item)
             elif item:
                 readings[item[0].replica["tenant_id"]] += item
-        stored = [await self._flush(flush_outcomes, tenant, some) for tenant, some in outcomes.items()]
-        stored += [await self._flush(flush_readings, tenant, seen) for tenant, seen in readings.items()]
-        self._forget(outcomes, readings)
+        stored = [await self._flush_and_go_on(tenant, some) for tenant, some in outcomes.items()]
+        for tenant, seen in readings.items():
+            stored.append(await self._flush(flush_readings, tenant, seen))
+            self._forget({(tenant, reading.replica["replica_id"]) for reading in seen})
         if any(one.woken for one in stored):
             self.on_change()
-        await self._go_on([claim for one in stored for claim in one.due])
+        await self.go_on([claim for one in stored for claim in one.due])
         return len(batch)
 
-    async def _go_on(self, due: Sequence[Claim]) -> None:
+    async def _gathered(self) -> list[Outcome | Sequence[Reading] | None]:
+        batch = [await self._finished.get()]
+        if len(self.under_way) >= BUSY:
+            await asyncio.sleep(GATHER_S)
+        elif isinstance(batch[0], Outcome) and self._abreast[batch[0].sending.intended_at] > 0:
+            await asyncio.sleep(ABREAST_S)
+        while not self._finished.empty():
+            batch.append(self._finished.get_nowait())
+        self._abreast = +self._abreast
+        return batch
+
+    async def go_on(self, due: Sequence[Claim]) -> None:
         """Start what has just become due without asking for it; under load many are claimed together instead."""
-        if len(self.under_way) >= BUSY or self._busy():
+        mine = self._at_once(due)
+        if len(mine) < len(due):
             self.wanted.set()
-        elif mine := [claim for claim in due if claim["shard"] in self.leases.held]:
+        if mine:
             async with self.loans.connection() as connection:
                 await self.budgets.refresh(connection, mine)
                 await self._start_all(connection, self.budgets.take(mine, self._load))
+
+    def _at_once(self, due: Sequence[Claim]) -> list[Claim]:
+        """None while much is under way, so that the queue decides on the order, or while it is not known what was sent."""
+        if len(self.under_way) >= BUSY or self._doubtful or self._busy():
+            return []
+        return [claim for claim in due if claim["shard"] in self.leases.held]
+
+    async def _flush_and_go_on(self, tenant: str, outcomes: Sequence[Outcome]) -> Stored:
+        """One commit a step: the intents of what becomes due travel with the outcomes. When that fails, outcomes alone."""
+        setup = self.landscape[tenant]
+        ended = frozenset((tenant, outcome.sending.replica_id) for outcome in outcomes)
+        try:
+            async with self.loans.connection() as connection, self.going_on(setup, ended) as go_on:
+                stored = await flush_outcomes(connection, self.leases, setup, outcomes, self.clock(), go_on)
+        except (LeaseLost, psycopg.Error):
+            stored = await self._flush(flush_outcomes, tenant, outcomes)
+            self._forget(ended)
+        return stored
 
     async def _flush(
         self, flush: Callable[..., Coroutine[Any, Any, Stored]], tenant: str, items: Sequence[Any]
@@ -282,13 +343,9 @@ class Pump:
             except (psycopg.OperationalError, psycopg.errors.DeadlockDetected):
                 await asyncio.sleep(0.2)
 
-    def _forget(self, outcomes: dict[str, list[Outcome]], readings: dict[str, list[Reading]]) -> None:
-        for tenant, some in outcomes.items():
-            for outcome in some:
-                self.under_way.pop((tenant, outcome.sending.replica_id), None)
-        for tenant, seen in readings.items():
-            for reading in seen:
-                self.under_way.pop((tenant, reading.replica["replica_id"]), None)
+    def _forget(self, keys: Iterable[Key]) -> None:
+        for key in keys:
+            self.under_way.pop(key, None)
 
     async def settle_doubtful(self) -> None:
         """After a lost COMMIT (F33): what is in the store but was never sent goes back to pending."""

@@ -72,6 +72,7 @@ def _figures(what: str, young: Sequence[float], old: Sequence[float], work: int)
     return {
         f"{what}_young_per_s": round(work / median(young), 1), f"{what}_old_per_s": round(work / median(old), 1),
         f"{what}_ratio": round(median(old) / median(young), 3),
+        f"{what}_young_s": [round(each, 2) for each in young], f"{what}_old_s": [round(each, 2) for each in old],
     }  # fmt: skip
 
 

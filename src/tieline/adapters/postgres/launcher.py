@@ -29,6 +29,8 @@ DATABASE = "tieline"
 _PATIENCE_S = 300.0  # crash recovery after a long checkpoint interval
 _LINGER_S = 20.0  # how long backends of a killed server may take to notice
 _PAUSE_S = 0.01
+# A network that swallows packets is noticed within a quarter of a minute, not after hours (F44). What the URL says wins.
+_NOTICED = {"keepalives_idle": 10, "keepalives_interval": 3, "keepalives_count": 3, "tcp_user_timeout": 15_000}
 
 
 class Cluster(Protocol):
@@ -71,7 +73,7 @@ class External:
         given = conninfo_to_dict(self.url)
         options = [str(given.pop("options", ""))] if role == roles.ADMIN else [f"-c role={role}"]
         changes = {"options": " ".join(filter(None, options)), "dbname": database or given.get("dbname") or DATABASE}
-        return make_conninfo(self.url, **changes)
+        return make_conninfo(self.url, **{**_NOTICED, **given, **changes})
 
     def stop(self) -> None:
         return

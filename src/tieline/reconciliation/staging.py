@@ -70,8 +70,10 @@ async def staged(cursor: Cursor, run: Run) -> int:
 
 
 async def clear(cursor: Cursor, tenant: str, run_id: UUID, limit: int) -> int:
-    """Forget up to `limit` rows of a run; how many went."""
-    await cursor.execute(_CLEAR, {"tenant": tenant, "run": run_id, "limit": limit})
+    """Forget about `limit` rows of a run; how many went."""
+    await cursor.execute(_CLEARED_TO, {"tenant": tenant, "run": run_id, "limit": limit})
+    last = await cursor.fetchone()
+    await cursor.execute(_CLEAR, {"tenant": tenant, "run": run_id, "to": last["replica_id"] if last else None})
     found = await cursor.fetchone()
     return int(found["gone"]) if found else 0
 
@@ -89,8 +91,10 @@ _KEEP: LiteralString = """with kept as (
   returning (xmax = 0) as fresh)
 select count(*) filter (where fresh) as added from kept"""
 _COUNT: LiteralString = "select count(*) as count from census_seen where tenant_id = %s and run_id = %s"
-# By place: the table has no statistics, and a join with itself would be planned as if it were small.
+# By a range of the key: the table has no statistics, and a join with itself would be planned as if it were small.
+_CLEARED_TO: LiteralString = """select replica_id from census_seen where tenant_id = %(tenant)s and run_id = %(run)s
+order by replica_id offset %(limit)s - 1 limit 1"""
 _CLEAR: LiteralString = """with gone as (
-  delete from census_seen where tenant_id = %(tenant)s and run_id = %(run)s and ctid = any(array(
-  select ctid from census_seen where tenant_id = %(tenant)s and run_id = %(run)s limit %(limit)s)) returning 1)
+  delete from census_seen where tenant_id = %(tenant)s and run_id = %(run)s
+    and (%(to)s::text is null or replica_id <= %(to)s) returning 1)
 select count(*) as gone from gone"""

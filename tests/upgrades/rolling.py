@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from tieline.entrypoints.chaos.workload import Firm
 
 PARTS = "tieline.entrypoints.chaos.run"
 SIGNED_EVERY_S = 1.0
+STOP_S = 45.0  # a machine with other work is slow; an ordered end that hangs is found all the same
 
 
 class StrictClient(httpx2.AsyncClient):
@@ -63,9 +65,11 @@ class Fleet:
         """Whoever is there ends in order, or is killed, with whatever is under way; then the other version comes."""
         former, child = self.places.pop(place)
         self.seen_in_flight.append(await asyncio.to_thread(self.in_flight))
-        end = await (child.kill() if kill else child.stop())
+        told = time.monotonic()
+        end = await (child.kill() if kill else child.stop(STOP_S))
         if not kill and (end.signal or end.code):
-            self.badly_ended.append(f"{place} of {former} ended with signal {end.signal} and code {end.code}")
+            took = f"after {time.monotonic() - told:.0f} s"
+            self.badly_ended.append(f"{place} of {former} ended with signal {end.signal} and code {end.code} {took}")
         self.rolled["killed" if kill else "ended in order"] += 1
         await self._occupy(place, version)
 

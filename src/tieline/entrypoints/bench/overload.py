@@ -84,8 +84,8 @@ class Scene:
         row = await (await self.admin.execute(sql.encode(), (TENANT,))).fetchone()
         return int(row[0]) if row else 0
 
-    async def storm(self, rate: float, seconds: float, facts: int = 0) -> dict[str, Any]:
-        """Facts from a process of its own."""
+    async def storm(self, rate: float, seconds: float, facts: int = 0) -> tuple[dict[str, Any], float, float]:
+        """Facts from a process of its own; what it saw, and `rates` from its first fact until the last was sent."""
         order = {
             "url": f"{self.edge.said['url']}/hooks/{TENANT}/inbox", "secret": self.firm.inbox_secret, "rate": rate,
             "seconds": seconds, "connections": CONNECTIONS, "about": self.about, "facts": facts,
@@ -94,9 +94,12 @@ class Scene:
         path.write_text(json.dumps(order))
         command = [sys.executable, "-m", "tieline.entrypoints.bench.storm", str(path)]
         child = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        assert child.stdout is not None, "opened with a pipe"
+        await child.stdout.readline()  # its facts are made, and it begins
+        _, charged, applied = await self.rates(asyncio.sleep(seconds))
         output, _ = await child.communicate()
         heard: dict[str, Any] = json.loads(output)
-        return heard
+        return heard, charged, applied
 
     async def rates(self, during: Awaitable[Any]) -> tuple[Any, float, float]:
         """What `during` came to, and meanwhile: charges read back a second, and facts worked in a second."""
@@ -143,7 +146,7 @@ async def _scene(firm: Measured, hub: Apart, size: int, say: Say) -> Scene:
 async def _measured(scene: Scene, say: Say, size: int, seconds: float) -> dict[str, Any]:
     say(f"{size:,} facts are handed in while no worker runs")
     await scene.worker.stop()
-    fill = await scene.storm(FILL_PER_S, size / FILL_PER_S, size)
+    fill, _, _ = await scene.storm(FILL_PER_S, size / FILL_PER_S, size)
     if fill["accepted"] < size:
         raise Unavailable(f"Only {fill['accepted']} of {size} facts were taken before it began: {fill}")
     scene.worker = await scene.hub.start("worker", speaks=False)
@@ -152,11 +155,11 @@ async def _measured(scene: Scene, say: Say, size: int, seconds: float) -> dict[s
     _, peak, peak_applied = await scene.rates(asyncio.sleep(min(PEAK_S, seconds)))
     rate = max(peak, 1.0)
     say(f"calm: {rate:,.0f} facts a second for {CALM_S:.0f} s")
-    calm = await scene.storm(rate, min(CALM_S, seconds))
+    calm, _, _ = await scene.storm(rate, min(CALM_S, seconds))
     say(f"overload: {TIMES * rate:,.0f} facts a second for {seconds:.0f} s")
     orders = Orders()
     giving = asyncio.create_task(orders.give(scene.edge.said["url"], scene.hub.api_key, scene.ordered))
-    storm, goodput, applied = await scene.rates(scene.storm(TIMES * rate, seconds))
+    storm, goodput, applied = await scene.storm(TIMES * rate, seconds)
     giving.cancel()
     waiting = {"intake_waiting": await scene.count(_INTAKE), "due_waiting": await scene.count(_DUE)}
     memory = {"edge_rss_mb": scene.edge.rss_mb, "worker_rss_mb": scene.worker.rss_mb}

@@ -176,6 +176,7 @@ async def main(order: dict[str, Any]) -> dict[str, Any]:
     parts, count = urlsplit(order["url"]), order.get("facts") or round(order["rate"] * order["seconds"])
     storm = Storm((str(parts.hostname), int(parts.port or 80)), facts(order, count))
     await storm.open(order["connections"])
+    print(json.dumps({"facts": len(storm.facts)}), flush=True)
     began = time.monotonic()
     sent = await storm.blow(order["rate"], order["seconds"])
     return storm.tally.figures(sent, min(time.monotonic() - began, order["seconds"]))

@@ -7,6 +7,7 @@ error, nothing is lost, nothing is doubled, and the ledger is right to the cent.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import secrets
@@ -130,12 +131,12 @@ async def _exchanged(
 
 
 async def _step(new: Version, step: str) -> None:
-    """Killed at every one of its points, then through."""
-    for point in MIGRATION_POINTS:
+    """Killed at every one of its points, then through. A version without a migration of this step only has the others."""
+    said = json.loads((await asyncio.to_thread(new.run, "upgrade", "--check", "--json")).stdout)
+    migrates = any(f"_{step.strip('-')}_" in change for change in said["pending"])
+    for point in MIGRATION_POINTS if migrates else MIGRATION_POINTS[2:]:
         killed = await asyncio.to_thread(new.run, "upgrade", step, crash=point)
-        if killed.returncode != -signal.SIGKILL:
-            assert killed.returncode == 0, f"{point}: {killed.stderr}"
-            assert "migration" in point, f"{point} was not passed"  # a version without such a migration
+        assert killed.returncode == -signal.SIGKILL, f"{point} of {step}: {killed.returncode} {killed.stderr}"
     done = await asyncio.to_thread(new.run, "upgrade", step)
     assert done.returncode == 0, done.stderr
 

@@ -287,13 +287,6 @@ BUGS: tuple[Bug, ...] = (
         "One unstorable message rejects the batch that it came with (F50).",
     ),
     Bug(
-        "expired_notice_told", "engine/pumps/intents.py",
-        'row["expires_at"] is not None and row["expires_at"] <= moment\n',
-        'row["expires_at"] is None\n',
-        E + "test_ends_wakes_and_notices.py::test_a_notice_that_comes_too_late_is_not_told",
-        "People are told of what is over.",
-    ),
-    Bug(
         "one_statement_per_hold", "engine/holds.py",
         "    await write(cursor, _RAISE, [_row(hold) for hold in unique.values()], tenant)\n",
         "    for hold in unique.values():\n        await write(cursor, _RAISE, [_row(hold)], tenant)\n",

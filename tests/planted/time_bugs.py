@@ -7,6 +7,13 @@ from bug import Bug
 C = "tests/clock/"
 TIME_BUGS = (
     Bug(
+        "expired_notice_told", "engine/pumps/intents.py",
+        'row["expires_at"] is not None and row["expires_at"] <= moment\n',
+        'row["expires_at"] is None\n',
+        "tests/engine/test_ends_wakes_and_notices.py::test_a_notice_that_comes_too_late_is_not_told",
+        "People are told of what is over.",
+    ),
+    Bug(
         "year_in_one_leap", "engine/clock/journey.py",
         "        await self._move(min([target, *coming]))\n",
         "        await self._move(target)\n",

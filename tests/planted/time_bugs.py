@@ -23,8 +23,8 @@ TIME_BUGS = (
     ),
     Bug(
         "due_by_business_time", "engine/planning/store.py",
-        "    await store_replicas(cursor, setup, plans, now)\n",
-        "    await store_replicas(cursor, setup, plans, moment)\n",
+        "    queued = await store_replicas(cursor, setup, plans, now)\n",
+        "    queued = await store_replicas(cursor, setup, plans, moment)\n",
         C + "test_wake_ups_in_their_order.py::"
         "test_V3_what_is_due_to_a_system_goes_by_the_wall_clock_however_far_business_time_is_ahead",
         "What a rehearsal writes is due next year and never sent (V1).",

@@ -11,9 +11,9 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 RECORDED = Path(__file__).with_name("seconds.json")
-# Their tests share something that takes seconds to prepare, or would get in each other's way.
-_TOGETHER = ("tests/chaos/", "tests/scenarios/")
-_CHAOS = "tests/chaos/"
+# Judged by the clock while they keep two cores busy: two of them at once would be two of half the speed.
+_CHAOS = ("tests/chaos/", "tests/upgrades/test_rolling_upgrade.py")
+_STAGED = "tests/scenarios/"  # one stage, which takes seconds to prepare
 _YIELDING = 5
 
 
@@ -22,7 +22,9 @@ def part_of(nodeid: str) -> str:
     path, _, name = nodeid.partition("::")
     if name.startswith("test_a_planted_bug_is_noticed"):
         return f"{path}::{crc32(name.encode()) % 4}"
-    return next((folder for folder in _TOGETHER if path.startswith(folder)), path)
+    if path.startswith(_CHAOS):
+        return _CHAOS[0]
+    return _STAGED if path.startswith(_STAGED) else path
 
 
 class ByPart(LoadFileScheduling):

@@ -25,7 +25,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "tieline"
 def test_the_same_seed_plans_the_same_chapters_and_a_chapter_says_how_it_is_repeated() -> None:
     plans = [planned(7, number) for number in range(12)]
     assert plans == [planned(7, number) for number in range(12)]
-    assert Counter(plan.kind for plan in plans) == {STORM: 8, SETBACK: 4}
+    assert Counter(plan.kind for plan in plans) == {STORM: 6, SETBACK: 6}
     assert plans[1].kind == SETBACK
     assert [Plan.parse(str(plan)) for plan in plans] == plans
     assert Plan.parse(str(plans[0])).seeds == plans[0].seeds
@@ -38,8 +38,9 @@ def test_every_draw_of_a_storm_kills_every_role_and_the_store_and_enough_of_them
     draws = [fierce(seed) for seed in range(200)]
     assert draws == [fierce(seed) for seed in range(200)]
     assert {tuple(draw.victims) for draw in draws} == {("edge", "worker", "scheduler")}
-    assert all(Counter(draw.store)["crash"] == 2 for draw in draws)
-    assert sum("failover" in draw.store for draw in draws) >= 150
+    assert {Counter(draw.store)["crash"] for draw in draws} == {3}
+    assert {Counter(draw.store)["failover"] for draw in draws} == {1, 2}
+    assert sum(Counter(draw.store)["failover"] for draw in draws) >= 270
     assert 20 <= sum(draw.approvals for draw in draws) <= 100
     assert all(any(rule["fault"]["code"] == "F18" for rule in draw.clm) for draw in draws)
     assert all(fierce_alone(seed).store == ["crash"] for seed in range(20))

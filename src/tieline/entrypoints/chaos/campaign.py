@@ -1,6 +1,6 @@
 """Chapters one after the other until the time is over: each on a stage of its own, so that an hour costs what a minute costs.
 
-Two of three chapters storm a hub with a standby; every third sets one back to random instants. Store, look-alikes, history
+Every other chapter storms a hub with a standby; the ones between set one back to random instants. Store, look-alikes, history
 and folder of a chapter are gone when the next begins; what stays are its sums and one line. The first chapter in which
 anything did not hold ends the run, and its folder is kept.
 """
@@ -58,7 +58,7 @@ class Plan:
 
 def planned(seed: int, number: int) -> Plan:
     """Chapter `number`, counted from 0, of the run with this seed."""
-    kind = SETBACK if number % 3 == 1 else STORM
+    kind = SETBACK if number % 2 else STORM
     return Plan(kind=kind, seed=random.Random(f"campaign {seed} {number}").randrange(1 << 31))
 
 

@@ -27,7 +27,7 @@ from tieline.entrypoints.chaos.killer import Killer, Ledger, Role, counter, unti
 from tieline.entrypoints.chaos.network import Network, networked
 from tieline.entrypoints.chaos.pairs import PairedStore
 from tieline.entrypoints.chaos.paper import Paper, papers, unmapped
-from tieline.entrypoints.chaos.places import LEASE_S, NEVER, PARTS, calm, fierce_roles, roles
+from tieline.entrypoints.chaos.places import LEASE_S, NEVER, PARTS, calm, fierce_roles, roles, slowness
 from tieline.entrypoints.chaos.recovery import Recovery
 from tieline.entrypoints.chaos.run import Say, quiet, reuse_an_id
 from tieline.entrypoints.chaos.stage import CRASH_LOG, Stage, api_key, staged
@@ -150,7 +150,8 @@ async def _round(scene: _Scene, draw: Draw, say: Say, *, first: bool) -> None:
     )  # fmt: skip
     scene.chapter.rounds.append(done)
     say(
-        f"seed {draw.seed}: {done.kills} kills, {', '.join(draw.victims)} {' '.join(draw.store)}, quiet after {done.quiet_s:.1f} s"
+        f"seed {draw.seed}: {done.kills} kills, {', '.join(draw.victims)} {' '.join(draw.store)}, "
+        f"lives {killer.slow:.1f} times as long, quiet after {done.quiet_s:.1f} s"
     )
 
 
@@ -173,6 +174,7 @@ async def work_of(firm: Firm, signed: Sequence[Paper], *, first: bool, over_s: f
 
 async def _safety(scene: _Scene, draw: Draw, killer: Killer, safety_s: float) -> None:
     """All faults of the draw, until its time is over and the store has had all of its own."""
+    killer.slow = await slowness(scene.stage, killer)
     scene.stage.clm.faults(list(draw.clm))
     scene.stage.erp.faults(list(draw.erp))
     scene.network.worsen(draw)

@@ -65,10 +65,10 @@ def drawn(seed: int) -> Draw:
 
 
 def fierce(seed: int) -> Draw:
-    """The draw of an hour's soak: every role dies, and the store's first server dies three times, once for good or nearly so."""
+    """The draw of an hour's soak: every role dies, the store's first server four or five times, once or twice of them for good."""
     draw, chance = drawn(seed), random.Random(f"fierce {seed}")
-    last = "failover" if chance.random() < 0.85 else "standby_crash"
-    store = ["crash", "crash", last]
+    more = chance.choices(([], ["failover"], ["standby_crash"]), (0.3, 0.5, 0.2))[0]
+    store = ["crash", "crash", "crash", "failover", *more]
     chance.shuffle(store)
     return replace(draw, victims=VICTIMS, store=store, approvals=chance.random() < 0.3, clm=_with_copies(draw.clm))
 

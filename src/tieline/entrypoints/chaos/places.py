@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any
 
 from tieline.entrypoints.chaos.children import Child
 from tieline.entrypoints.chaos.drawing import Draw
+from tieline.entrypoints.chaos.evidence import rows
 from tieline.entrypoints.chaos.killer import (
     APPROVAL_POINTS,
     EDGE_POINTS,
@@ -16,12 +19,14 @@ from tieline.entrypoints.chaos.killer import (
     WORKER_POINTS,
     Killer,
     Role,
+    until,
 )
 from tieline.entrypoints.chaos.stage import Stage
 
 LEASE_S = 1.0  # as the stage's configuration says
 ASLEEP_S = 2 * LEASE_S + 0.3
 PARTS = "tieline.entrypoints.chaos.run"  # what children run
+BORN_S, BORN_WITHIN_S = 0.5, 60.0
 NEVER, ALWAYS = 0, 1 << 30
 
 
@@ -67,6 +72,24 @@ def fierce_roles(stage: Stage, draw: Draw | None = None) -> list[Role]:
         role("edge", [stage.ports[1]], APPROVAL_POINTS, (5.0, 28.0), 28.0, **once),
         worker, worker, scheduler, scheduler,
     ]  # fmt: skip
+
+
+async def slowness(stage: Stage, killer: Killer) -> float:
+    """How much longer than on an idle machine a worker takes from its birth to its first shards; at least 1, at most 8."""
+    worker = next(role for role in roles(stage) if role.name == "worker")
+    began = time.monotonic()
+    child = await killer.calm(worker, "first")
+    try:
+        await until("a worker has shards", partial(_has_shards, stage, child.pid), BORN_WITHIN_S, 0.02)
+        return min(8.0, max(1.0, (time.monotonic() - began) / BORN_S))
+    finally:
+        await child.stop()
+
+
+def _has_shards(stage: Stage, pid: int) -> bool:
+    return any(
+        f"-{pid}-" in row["owner"] for row in rows(stage, "select distinct owner from shards where owner is not null")
+    )
 
 
 @contextlib.asynccontextmanager

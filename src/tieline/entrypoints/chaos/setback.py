@@ -37,7 +37,7 @@ from tieline.entrypoints.chaos.drawing import Draw, fierce_alone
 from tieline.entrypoints.chaos.evidence import Evidence, gathered
 from tieline.entrypoints.chaos.killer import Killer, counter, until
 from tieline.entrypoints.chaos.paper import Paper, papers
-from tieline.entrypoints.chaos.places import LEASE_S, PARTS, calm, fierce_roles
+from tieline.entrypoints.chaos.places import LEASE_S, PARTS, calm, fierce_roles, slowness
 from tieline.entrypoints.chaos.recovery import RESTORED, Recovery
 from tieline.entrypoints.chaos.run import Say, quiet, reuse_an_id
 from tieline.entrypoints.chaos.stage import Stage, Store, api_key, staged
@@ -164,6 +164,7 @@ async def _ahead(scene: _Scene, draw: Draw, killer: Killer, number: int) -> tupl
 
 async def _safety(scene: _Scene, draw: Draw, killer: Killer) -> None:
     strength, stage = scene.strength, scene.stage
+    killer.slow = await slowness(stage, killer)
     stage.clm.faults(list(draw.clm))
     stage.erp.faults(list(draw.erp))
     end = time.monotonic() + strength.safety_s

@@ -140,3 +140,16 @@ def sender_errors(client: StrictClient, front: Front, deliveries: list[dict[str,
         *(f"webhook {row['event_id']} took {row['attempts']} attempts" for row in repeated),
         *(["no door was open"] * front.turned_away),
     ]
+
+
+def faults_told(stage: Stage) -> str:
+    """What the edges wrote down about requests that failed, by version."""
+    told = []
+    for log in sorted(stage.folder.glob("edge-*.log")):
+        lines = [
+            line[-1500:]
+            for line in log.read_text(errors="replace").splitlines()
+            if '"level": "error"' in line or "Error" in line
+        ]
+        told += [f"{log.name}: {line}" for line in lines[:2]]
+    return "\n".join(told)

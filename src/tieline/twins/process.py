@@ -16,7 +16,7 @@ from tieline.kit.canonical import Json
 from tieline.kit.errors import Rejected, Unavailable
 
 _TOKEN = "twin-control"  # noqa: S105 - guards a loopback process that holds invented figures
-_PATIENCE_S = 20
+_PATIENCE_S = 60.0  # a machine that is busy with other things may stand still for long
 
 
 def names() -> list[str]:

@@ -75,13 +75,13 @@ def fierce_roles(stage: Stage, draw: Draw | None = None) -> list[Role]:
 
 
 async def slowness(stage: Stage, killer: Killer) -> float:
-    """How much longer than on an idle machine a worker takes from its birth to its first shards; at least 1, at most 8."""
+    """How much longer than on an idle machine a worker takes from its birth to its first shards; at least 1, at most 3."""
     worker = next(role for role in roles(stage) if role.name == "worker")
     began = time.monotonic()
     child = await killer.calm(worker, "first")
     try:
         await until("a worker has shards", partial(_has_shards, stage, child.pid), BORN_WITHIN_S, 0.02)
-        return min(8.0, max(1.0, (time.monotonic() - began) / BORN_S))
+        return min(3.0, max(1.0, (time.monotonic() - began) / BORN_S))
     finally:
         await child.stop()
 

@@ -153,7 +153,7 @@ def one(campaign: Campaign, plan: Plan, say: Say) -> None:
         elif whole:
             shutil.rmtree(folder, ignore_errors=True)
             campaign.repeat = campaign.evidence = ""
-    say(f"chapter {campaign.chapters} ({plan}): {campaign.kills.total()} kills so far: {campaign.verdict}")
+    say(f"chapter {campaign.chapters} ({plan}): {campaign.kills.total()} kills so far: {campaign.lines[-1]['verdict']}")
 
 
 def seeds_held(seeds: Sequence[int], safety_s: float, say: Say) -> Campaign:

@@ -42,8 +42,6 @@ CUTS: dict[str, Cut] = {
     "the store hears nothing of it": lambda net: net.silent("one", "store"),
     "it hears nothing of the store": lambda net: net.unheard("one", "store"),
     "neither hears the other": lambda net: both_ways(net, "store"),
-    "the vendor hears nothing of it": lambda net: net.silent("one", ""),
-    "it hears nothing of the vendor": lambda net: net.unheard("one", ""),
 }
 
 

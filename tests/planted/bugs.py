@@ -10,7 +10,6 @@ from bug import Bug
 from pool_bugs import POOL_BUGS
 from time_bugs import TIME_BUGS
 from together_bugs import TOGETHER_BUGS
-from upgrade_bugs import UPGRADE_BUGS
 from webhook_bugs import WEBHOOK_BUGS
 
 E = "tests/engine/"
@@ -390,6 +389,5 @@ BUGS: tuple[Bug, ...] = (
     *POOL_BUGS,
     *TIME_BUGS,
     *TOGETHER_BUGS,
-    *UPGRADE_BUGS,
     *WEBHOOK_BUGS,
 )  # fmt: skip

@@ -45,6 +45,9 @@ test: .venv/dev browser  ## everything that must pass, and where the minutes wen
 seeds: .venv/dev  ## only the twenty seeds of faults: about four minutes
 	$(BIN)/pytest tests/chaos/test_seeds.py
 
+rolling: .venv/dev  ## two versions on one store under load, hosts that are cut off, the guide to operations: about fifteen minutes
+	$(BIN)/pytest tests/upgrades tests/hosts
+
 soak: .venv/dev  ## kill everything for so long, with a report in docs/reports: make soak [MINUTES=60] [SEED=1]
 	@$(BIN)/tieline chaos --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED)) --report docs/reports
 
@@ -68,4 +71,4 @@ browser:
 	    echo "Missing: chromium. Install it: apt-get install -y --no-install-recommends chromium fonts-dejavu-core"; exit 2; \
 	  fi; }
 
-.PHONY: help setup lock up demo check test seeds soak exam planted docs browser
+.PHONY: help setup lock up demo check test seeds rolling soak exam planted docs browser

@@ -5,9 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from api_house import House, contract, hold, record, replica
+from psycopg import AsyncCursor
+from psycopg.rows import dict_row
 
+from tieline.adapters.postgres.pools import tenant_tx
+from tieline.api.experience import contract_document
 from tieline.kit.canonical import digest
+from tieline.kit.errors import NotFound
 from tieline.kit.ids import uuid7
 
 
@@ -182,3 +188,27 @@ async def test_systems_are_listed_with_their_roles_and_how_much_is_in_step(house
     replica(house, "c1", "project", "prj_2", system="clm", role="clm", status="waiting")
     [system] = (await get(house, "/system/v1/systems"))["systems"]
     assert (system["name"], system["roles"], system["in_step"], system["not_in_step"]) == ("clm", ["clm"], 1, 1)
+
+
+class Meanwhile(AsyncCursor[Any]):
+    """A cursor after whose first question somebody else records a contract."""
+
+    house: House | None = None
+
+    async def execute(self, *args: Any, **kwargs: Any) -> Any:
+        done = await super().execute(*args, **kwargs)
+        if self.house is not None:
+            other, self.house = self.house, None
+            contract(other, "c1")
+        return done
+
+
+async def test_a_contract_that_is_recorded_while_somebody_asks_for_it_is_not_there_yet_or_there_whole(
+    house: House,
+) -> None:
+    async with house.services.pool.connection() as connection, tenant_tx(connection, "northwind"):
+        cursor = Meanwhile(connection, row_factory=dict_row)
+        cursor.house = house
+        with pytest.raises(NotFound):
+            await contract_document(cursor, "c1")
+        assert (await contract_document(cursor, "c1"))["id"] == "c1"

@@ -80,7 +80,8 @@ async def contract_trace(request: Request, caller: Reader, contract_id: Identifi
 
 async def contract_document(rows: Cursor, contract_id: str) -> dict[str, Any]:
     """Raises NotFound. The client's own replicas and holds belong to the picture of its contracts."""
-    found, root = await lane_status(rows, words.lane_of(contract_id)), await _must_exist(rows, contract_id)
+    root = await _must_exist(rows, contract_id)  # first: what is recorded between the two questions has a lane as well
+    found = await lane_status(rows, words.lane_of(contract_id))
     assert found is not None, "a contract's record has a lane"
     contract = root["doc"]
     client_lane = await lane_status(rows, f"client:{contract.get('client_id')}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
@@ -14,8 +14,8 @@ from psycopg import sql
 
 import database as store
 from database import Database
-from ledger import Ledger
-from parts import ByPart, Yielding, longest_first
+from ledger import SAID, Ledger
+from parts import ByPart, longest_first
 from tieline.adapters.postgres import launcher, roles
 
 _numbers = itertools.count(1)
@@ -23,7 +23,6 @@ _numbers = itertools.count(1)
 
 def pytest_configure(config: pytest.Config) -> None:
     if _of_many(config):
-        config.pluginmanager.register(Yielding())
         return
     config.option.loadscopereorder = False
     config.pluginmanager.register(Ledger(whole=bool(getattr(config.option, "numprocesses", None))))
@@ -42,6 +41,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _of_many(config: pytest.Config) -> bool:
     """Whether this process is one of several that share a run."""
     return hasattr(config, "workerinput")
+
+
+@pytest.fixture
+def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """What stands at the end of the output, whatever process the test runs in."""
+    return lambda line: request.node.user_properties.append((SAID, line))
 
 
 @pytest.fixture(scope="session")

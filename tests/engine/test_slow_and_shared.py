@@ -145,7 +145,7 @@ class _late_planning:
         plans = [plan_lane(self.d.setup, state, self.d.now()) for state in states]
 
         async def store() -> None:
-            await store_plans(cursor, self.d.setup, plans, {}, self.d.now(), self.d.now())
+            await store_plans(cursor, self.d.setup, plans, self.d.now(), self.d.now())
             await self.transaction.__aexit__(None, None, None)
 
         return store

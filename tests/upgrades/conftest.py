@@ -57,17 +57,3 @@ def this(stage: Stage) -> Version:
 @pytest.fixture
 def next_one(stage: Stage, next_source: Path) -> Version:
     return Version(source=next_source, config=stage.config)
-
-
-_LEDGERS: list[str] = []
-
-
-@pytest.fixture
-def say() -> Callable[[str], None]:
-    """What stands at the end of the output."""
-    return _LEDGERS.append
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for line in _LEDGERS:
-        terminalreporter.write_line(line)

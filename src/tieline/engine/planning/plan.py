@@ -96,7 +96,7 @@ async def _plan(
     await learn_reads(cursor, setup.tenant, whole)
     plans = [*partial, *(plan_lane(setup, state, moment) for state in whole)]
     plans = await grant_draws(cursor, setup, plans, moment)
-    queued = await store_plans(cursor, setup, plans, {}, moment, now)
+    queued = await store_plans(cursor, setup, plans, moment, now)
     done = [plan for plan in plans if plan.state.due.parts and plan.decided.error is None]
     await _store_parts(cursor, setup, done, moment)
     sweeps = [

@@ -29,11 +29,10 @@ async def store_plans(
     cursor: Cursor,
     setup: TenantSetup,
     plans: Sequence[LanePlan],
-    seen: Mapping[str, int],
     moment: datetime,
     now: datetime,
 ) -> Sequence[Claim]:
-    """All writes of one planning transaction. `seen`: lane -> newest wake-up that this planning answers.
+    """All writes of one planning transaction.
 
     `moment` is the business instant that was planned for; what is due to systems is due by the wall clock's `now`.
     Returns what it put into the queue of the pump.
@@ -50,7 +49,6 @@ async def store_plans(
     await _establish_facts(cursor, setup, plans, journal)
     await append_events(cursor, setup.tenant, journal.events)
     await set_lanes(cursor, setup.tenant, [_lane(plan, journal) for plan in plans])
-    await answer(cursor, setup.tenant, seen)
     return queued
 
 

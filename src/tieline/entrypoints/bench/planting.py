@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import random
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, LiteralString
@@ -21,9 +20,9 @@ from tieline.connectors.netsuite.settings import tables
 from tieline.connectors.netsuite.wire import SUITEQL
 from tieline.engine.shards import shard_of
 from tieline.entrypoints.bench.progress import Progress
+from tieline.entrypoints.bench.recording import Watch
 from tieline.entrypoints.demo import firm
 from tieline.kit.canonical import digest
-from tieline.ports.http import Answer, Http
 from tieline.ports.limits import Meter
 from tieline.sdk.limits import Metered
 from tieline.sdk.system import ConnectedSystem
@@ -49,34 +48,9 @@ class Account:
     ids: dict[str, str] = field(default_factory=dict)  # our id -> the vendor's
 
 
-@dataclass
-class Watch:
-    """Stands between the connector and the wire, and notes each query: seconds, turned away."""
-
-    calls: list[tuple[float, bool]] = field(default_factory=list)
-
-    def around(self, http: Http) -> Http:
-        return _Watched(http, self)
-
-
-class _Watched:
-    def __init__(self, inner: Http, watch: Watch) -> None:
-        self._inner, self._watch = inner, watch
-
-    async def request(self, method: str, path: str, **options: Any) -> Answer:
-        started, ok = time.monotonic(), False
-        try:
-            answer = await self._inner.request(method, path, **options)
-            ok = answer.status < 400
-            return answer
-        finally:
-            if path == SUITEQL:
-                self._watch.calls.append((time.monotonic() - started, not ok))
-
-
 @contextlib.asynccontextmanager
 async def account_at(twin: Served, admin: str) -> AsyncIterator[Account]:
-    own, watch = firm.certificate("tieline"), Watch()
+    own, watch = firm.certificate("tieline"), Watch((SUITEQL,))
     twin.control("seed", {"integration": [own.seed()]})
     given: dict[str, Any] = {
         "base_url": twin.url, "allow_private_addresses": True, "account": firm.ACCOUNT, "client_id": own.client_id,

@@ -75,7 +75,7 @@ async def _census(conninfo: str, account: Account, size: int, planted: Mapping[s
             time.monotonic(),
         )
         account.watch.calls.clear()
-        listed: list[tuple[float, bool]] = []
+        listed: list[tuple[float, float, bool]] = []
         while state not in ("done", "stopped"):
             if not await census.round():
                 await asyncio.sleep(0.05)
@@ -96,10 +96,10 @@ async def _census(conninfo: str, account: Account, size: int, planted: Mapping[s
 
 def _figures(
     size: int, planted: Mapping[str, str], told: Mapping[str, str], run: Mapping[str, Any], spent: Mapping[str, float],
-    calls: Sequence[tuple[float, bool]],
+    calls: Sequence[tuple[float, float, bool]],
 ) -> dict[str, Any]:  # fmt: skip
     at_once = most_at_once(Criticality.CENSUS, PLACES - 1)
-    pages, good = math.ceil(run["listed"] / PAGE_ROWS), [seconds for seconds, refused in calls if not refused]
+    pages, good = math.ceil(run["listed"] / PAGE_ROWS), [seconds for _, seconds, refused in calls if not refused]
     latency = sum(good) / len(good)
     t_min = pages * LATENCY_MS / 1000 / at_once
     return {

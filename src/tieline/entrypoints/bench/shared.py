@@ -15,53 +15,23 @@ import psycopg
 from tieline import bootstrap
 from tieline.adapters.postgres import roles
 from tieline.entrypoints.bench.firm import TENANT, Measured, agreements, measured_firm, running
+from tieline.entrypoints.bench.recording import Watch
 from tieline.entrypoints.demo.stage import register_receiver
-from tieline.kit.errors import Throttled
-from tieline.ports.http import Answer, Http
 
 LATENCY_MS = 120.0
 PLACES, STRANGER = 15, (4, 3, 5)  # the stranger's calls, each for `CHANGE_S`
 CHANGE_S = 4.0
 CONTRACTS = 250
 PATIENCE_S = 240.0
+_COUNTED = ("/services/rest/record", "/services/rest/query")
 Say = Callable[[str], None]
-
-
-class Watch:
-    """Stands between connectors and the wire, and notes each call to a record or a query: when, how long, turned away."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[float, float, bool]] = []  # (end, seconds, turned away)
-
-    def around(self, http: Http) -> Http:
-        return _Watched(http, self)
-
-
-class _Watched:
-    def __init__(self, inner: Http, watch: Watch) -> None:
-        self._inner, self._watch = inner, watch
-
-    async def request(self, method: str, path: str, **options: Any) -> Answer:
-        if not path.startswith(("/services/rest/record", "/services/rest/query")):
-            return await self._inner.request(method, path, **options)
-        started, turned_away = time.monotonic(), False
-        try:
-            answer = await self._inner.request(method, path, **options)
-            turned_away = answer.status == 429
-            return answer
-        except Throttled:
-            turned_away = True
-            raise
-        finally:
-            ended = time.monotonic()
-            self._watch.calls.append((ended, ended - started, turned_away))
 
 
 async def measure(say: Say) -> dict[str, Any]:
     """All figures; takes about a minute."""
     with measured_firm(LATENCY_MS, pool=PLACES, at_once=PLACES) as firm:
         firm.erp.control("pool", {"size": PLACES, "outside": STRANGER[0]})
-        settings, watch = bootstrap.read_settings(firm.config), Watch()
+        settings, watch = bootstrap.read_settings(firm.config), Watch(_COUNTED)
         async with bootstrap.hub(settings, around=watch.around) as hub, running(hub) as url:
             register_receiver(firm.clm, f"{url}/hooks/{TENANT}/ironclad")
             say(f"{CONTRACTS} contracts, {PLACES} places at the ERP, {LATENCY_MS:.0f} ms a call")
